@@ -1,0 +1,7 @@
+"""Adjoin joins a company's advertising into one place."""
+
+from __future__ import annotations
+
+__all__ = ["__version__"]
+
+__version__ = "0.1.0"
