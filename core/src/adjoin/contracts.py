@@ -1,0 +1,10 @@
+"""The contracts of this release."""
+
+from __future__ import annotations
+
+from adjoin import ads, surface
+from adjoin.contract import Contract
+
+__all__ = ["CONTRACTS"]
+
+CONTRACTS: tuple[Contract, ...] = (ads.CONTRACT, surface.CONTRACT)
