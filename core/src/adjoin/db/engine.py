@@ -1,0 +1,260 @@
+"""The store: one database, its transactions, and its schema."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import sqlalchemy as sa
+from sqlmodel import Session
+
+from adjoin.db._faults import explain, shown
+from adjoin.db.migrations import FOLDER, HEAD
+from adjoin.db.models import DEFAULT_WORKSPACE, Base, Workspace
+from adjoin.errors import BadInput, NotInitialised, SchemaTooNew, SchemaTooOld, StateError, StoreDamaged
+
+__all__ = ["Store"]
+
+_VERSION_TABLE = "alembic_version"
+#: How long a writer waits for another one, in seconds.
+_BUSY_SECONDS = 30
+#: Names the lock that keeps two upgrades of one PostgreSQL database apart.
+_UPGRADE_LOCK = 0x41444A4F494E
+
+
+class Store:
+    """The state database, SQLite or PostgreSQL. Safe to share between threads; a session is not.
+
+    Drivers' errors come out as StateError where they are about the database (damaged, full, read-only, out
+    of reach), and unchanged where they are about the data, as a broken constraint is
+    (`sqlalchemy.exc.IntegrityError`).
+    """
+
+    def __init__(self, url: sa.URL) -> None:
+        self._url = url
+        self._engine = _engine(url)
+        self._reading = self._engine.execution_options(adjoin_reads=True)
+        if self.dialect == "postgresql":
+            self._reading = self._reading.execution_options(postgresql_readonly=True, isolation_level="REPEATABLE READ")
+
+    @classmethod
+    def open(cls, url: str, *, check_schema: bool = True) -> Self:
+        """Open the store at a `sqlite:///` or `postgresql://` URL.
+
+        Raises NotInitialised when there is none yet, SchemaTooOld or SchemaTooNew when it is of another
+        release, and StoreDamaged or StateError when it cannot be used. Without `check_schema` nothing is
+        touched, for `initialise` and `upgrade` to follow.
+        """
+        store = cls(_parse(url))
+        if check_schema:
+            try:
+                store.check_schema()
+            except BaseException:
+                store.close()
+                raise
+        return store
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self._url.get_backend_name()
+
+    @property
+    def path(self) -> Path | None:
+        """The SQLite file; None on PostgreSQL."""
+        return Path(str(self._url.database)) if self.dialect == "sqlite" else None
+
+    def __str__(self) -> str:
+        return shown(self._url)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections. The store opens new ones if it is used again."""
+        self._engine.dispose()
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """Yield a session in a transaction: committed at the end of the block, undone if it raises.
+
+        On SQLite there is one writer at a time and the others wait here. Objects stay usable after the block.
+        """
+        with (
+            self._translated(reading=False),
+            Session(self._engine, expire_on_commit=False) as session,
+            session.begin(),
+        ):
+            # The transaction has to exist before the caller decides anything on what it reads.
+            session.connection()
+            yield session
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """Yield a session that sees one state of the database and cannot change it. Waits for nobody."""
+        with self._translated(reading=True), Session(self._reading, expire_on_commit=False) as session:
+            yield session
+
+    def check_schema(self) -> None:
+        """Raise unless the schema is the one of this release. Errors as in `open`."""
+        path = self.path
+        if path is not None and not path.exists():
+            raise NotInitialised(f"There is no store at {path} yet: run `adjoin init`.")
+        with self._translated(reading=True), self._reading.connect() as connection:
+            current = _revisions(connection)
+        if HEAD in current:
+            return
+        if not current:
+            raise NotInitialised(f"The database {self} holds no store yet: run `adjoin init`.")
+        if current & _known_revisions():
+            raise SchemaTooOld(
+                f"The store {self} was made by an older release (schema {', '.join(sorted(current))}, "
+                f"this release needs {HEAD}): run `adjoin db upgrade`."
+            )
+        raise self._too_new(current)
+
+    def upgrade(self) -> None:
+        """Bring the schema to this release, in one transaction; make the SQLite file when there is none.
+
+        Does nothing when it is up to date. Raises SchemaTooNew rather than touch a newer store.
+        """
+        self._create_file()
+        with self._translated(reading=False), self._engine.begin() as connection:
+            if self.dialect == "postgresql":
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_UPGRADE_LOCK)))
+            current = _revisions(connection)
+            if current and not current & _known_revisions():
+                raise self._too_new(current)
+            _migrate(connection)
+
+    def initialise(self, *, now: datetime) -> None:
+        """Bring the schema to this release and make the default workspace. Does nothing to what is there."""
+        self.upgrade()
+        with self.write() as session:
+            if session.get(Workspace, DEFAULT_WORKSPACE) is None:
+                session.add(Workspace(id=DEFAULT_WORKSPACE, name="Default", created_at=now))
+
+    def verify(self) -> None:
+        """Read the whole SQLite file and raise StoreDamaged if its structure is broken.
+
+        PostgreSQL looks after itself.
+        """
+        if self.dialect != "sqlite":
+            return
+        with self._translated(reading=True), self._reading.connect() as connection:
+            found = [str(row[0]) for row in connection.execute(sa.text("PRAGMA quick_check"))]
+        if found != ["ok"]:
+            raise StoreDamaged(
+                f"The database {self} is damaged ({found[0]}). Restore it from a backup, or move it away "
+                "and run `adjoin init` to start with an empty one."
+            )
+
+    def _too_new(self, current: set[str]) -> SchemaTooNew:
+        return SchemaTooNew(
+            f"The store {self} was made by a newer release (schema {', '.join(sorted(current))}, this release "
+            f"knows {HEAD}): upgrade Adjoin, or restore a backup from before."
+        )
+
+    @contextmanager
+    def _translated(self, *, reading: bool) -> Iterator[None]:
+        try:
+            yield
+        except (sa.exc.DBAPIError, sqlite3.Error) as error:
+            better = explain(error, self._url, reading=reading)
+            if better is None:
+                raise
+            raise better from error
+
+    def _create_file(self) -> None:
+        path = self.path
+        if path is None or path.exists():
+            return
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)  # SQLite gives its side files the same mode
+        except OSError as error:
+            raise StateError(f"The database {path} cannot be made: {error.strerror}.") from error
+
+
+def _parse(url: str) -> sa.URL:
+    try:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError:
+        raise BadInput("The database URL cannot be read; write sqlite:///FILE or postgresql://HOST/NAME.") from None
+    match parsed.get_backend_name():
+        case "sqlite" if parsed.database and parsed.database != ":memory:":
+            return parsed
+        case "sqlite":
+            raise BadInput("The database URL names no file; write sqlite:///FILE.")
+        case "postgresql" | "postgres":
+            # Without a driver the meaning depends on the version of SQLAlchemy.
+            return parsed.set(drivername="postgresql+psycopg")
+        case other:
+            raise BadInput(f"Databases of the kind {other!r} are not supported; use SQLite or PostgreSQL.")
+
+
+def _engine(url: sa.URL) -> sa.Engine:
+    if url.get_backend_name() == "sqlite":
+        options = {"timeout": _BUSY_SECONDS, "check_same_thread": False}
+        engine = sa.create_engine(url, connect_args={k: v for k, v in options.items() if k not in url.query})
+        sa.event.listen(engine, "connect", _prepare_sqlite)
+        sa.event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    try:
+        return sa.create_engine(url, pool_pre_ping=True)
+    except ModuleNotFoundError as error:
+        raise StateError("PostgreSQL needs its driver: install adjoin[postgres].") from error
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # transactions are begun below, not by the driver's guess
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    # A writer takes the lock at its start: a transaction that reads first and writes later would fail, not
+    # wait.
+    reads = connection.get_execution_options().get("adjoin_reads", False)
+    connection.exec_driver_sql(f"PRAGMA query_only={'ON' if reads else 'OFF'}")
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def _revisions(connection: sa.Connection) -> set[str]:
+    if not sa.inspect(connection).has_table(_VERSION_TABLE):
+        return set()
+    return set(connection.execute(sa.text(f"SELECT version_num FROM {_VERSION_TABLE}")).scalars())  # noqa: S608
+
+
+def _known_revisions() -> set[str]:
+    from alembic.script import ScriptDirectory
+
+    return {script.revision for script in ScriptDirectory(FOLDER).walk_revisions()}
+
+
+def _migrate(connection: sa.Connection) -> None:
+    from alembic.config import Config
+    from alembic.runtime.environment import EnvironmentContext
+    from alembic.script import ScriptDirectory
+
+    scripts = ScriptDirectory(FOLDER)
+
+    def steps(revision: Any, _context: object) -> Any:
+        return scripts._upgrade_revs("heads", revision)  # noqa: SLF001 - what alembic's own upgrade command calls
+
+    with EnvironmentContext(Config(), scripts, fn=steps, destination_rev="heads") as environment:
+        environment.configure(
+            connection=connection, target_metadata=Base.metadata, version_table=_VERSION_TABLE, render_as_batch=True
+        )
+        with environment.begin_transaction():
+            environment.run_migrations()
