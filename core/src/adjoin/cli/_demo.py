@@ -1,0 +1,161 @@
+"""The demo: the main job from nothing to numbers on sandboxes, and then the dashboard."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+from adjoin.cli._output import amount, print_table, say
+from adjoin.errors import BadInput, StateError, UsageError
+
+if TYPE_CHECKING:
+    from adjoin.db.models import Connection, Run
+    from adjoin.runtime import Runtime
+    from adjoin.settings import Settings
+
+__all__ = ["run_demo", "serve_dashboard"]
+
+_HISTORY = timedelta(days=400)  # enough to compare a month with the same month of the year before
+
+
+def run_demo(*, serve: bool, port: int, scale: float) -> int:
+    """Run the demo; returns the exit code. A second run reuses what the first one made."""
+    from adjoin.cli.connecting import connect_platform
+    from adjoin.cli.house import prepare
+    from adjoin.cli.syncing import sync_connections
+    from adjoin.runtime import Runtime
+    from adjoin.settings import load_settings
+
+    settings = load_settings()
+    if serve:
+        _check_port(port)  # before the work, not after it
+    say(prepare())
+    with _sandbox(scale) as served, Runtime(settings) as runtime:
+        base = f"http://127.0.0.1:{served['port']}"
+        say(f"sandboxes of {', '.join(served['platforms'])} at {base}")
+        for platform in served["platforms"]:
+            made = connect_platform(runtime, platform, sandbox=base)
+            _limit_history(runtime, made.connection)
+            say(f"{'renewed' if made.renewed else 'connected'} {made.connection.label}: {len(made.accounts)} accounts")
+            for note in made.notes:
+                say(f"  note: {note}")
+        done = sync_connections(runtime)
+        agreed = _compare(runtime, base, done)
+    for run, connection in done:
+        if run.error:
+            say(f"{connection.label}: {run.state}: {run.error}")
+    if not agreed or any(str(run.state) != "succeeded" for run, _ in done):
+        say("the sync did not end as it should; `adjoin runs` says more")
+        return 1
+    if serve:
+        serve_dashboard(settings, port)
+    else:
+        say("done; `adjoin dashboard` serves the dashboard, `adjoin report --from DAY --to DAY` prints numbers")
+    return 0
+
+
+def serve_dashboard(settings: Settings, port: int) -> None:
+    """Serve the dashboard on 127.0.0.1 until Ctrl-C. Raises UsageError where it is not installed."""
+    import importlib
+
+    try:
+        server = importlib.import_module("adjoin_dashboard.server")
+    except ModuleNotFoundError as error:
+        if error.name is None or not error.name.startswith("adjoin_dashboard"):
+            raise
+        raise UsageError("the dashboard is not installed; install adjoin-dashboard") from error
+    server.serve(settings.home, port=port, ready=lambda url: say(f"the dashboard is at {url} (Ctrl-C ends it)"))
+
+
+@contextmanager
+def _sandbox(scale: float) -> Iterator[dict[str, Any]]:
+    """Run the sandboxes in a process of their own, and end it with the block."""
+    command = [sys.executable, "-m", "adjoin", "sandbox", "--port", "0", "--json", "--scale", str(scale)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ)  # noqa: S603 - our command
+    try:
+        line = process.stdout.readline() if process.stdout is not None else ""
+        if not line:
+            code = process.wait(10)
+            raise StateError(f"the sandbox did not start (exit code {code}); run `adjoin sandbox` to see why")
+        yield json.loads(line)
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def _check_port(port: int) -> None:
+    import socket
+
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise BadInput(
+                f"port {port} on 127.0.0.1 cannot be had ({error.strerror}); end what uses it, "
+                f"or take another: `make demo ARGS='--port {port + 1}'`"
+            ) from None
+
+
+def _limit_history(runtime: Runtime, connection: Connection) -> None:
+    """Keep the demo short: reach back a year and a month, not as far as the platform answers."""
+    with runtime.store.write() as session:
+        stored = session.merge(connection)
+        if stored.history_start is None:
+            stored.history_start = (runtime.clock.now() - _HISTORY).date()
+
+
+def _compare(runtime: Runtime, base: str, done: Sequence[tuple[Run, Connection]]) -> bool:
+    """Print what is stored per account beside the sandbox's own totals; returns whether all agree."""
+    import httpx
+
+    from adjoin.db.models import DEFAULT_WORKSPACE
+    from adjoin.facts.report import report
+
+    first = min(connection.history_start or date.max for _, connection in done)
+    last = (runtime.clock.now() + timedelta(hours=14)).date()
+    rows, agreed = [], True
+    with runtime.query(DEFAULT_WORKSPACE) as query, httpx.Client(base_url=base, trust_env=False) as sandbox:
+        found = report(query, since=first, until=last, by="account")
+        for row in found.rows:
+            answer = sandbox.get(
+                "/_sandbox/truth",
+                params={
+                    "platform": row["platform"],
+                    "dataset": "account_daily",
+                    "account": row["account_id"],
+                    "since": first.isoformat(),
+                },
+            )
+            truth = answer.raise_for_status().json()
+            same = all(row[name] == truth[name] for name in ("impressions", "clicks", "cost_micros"))
+            agreed = agreed and same
+            rows.append(
+                (
+                    row["platform"],
+                    row["account_name"],
+                    f"{truth['rows']:,}",
+                    amount(row["cost_micros"], row["currency"]),
+                    f"{truth['first_date']} to {truth['last_date']}",
+                    "equal to the sandbox" if same else f"DIFFERS: {amount(truth['cost_micros'], row['currency'])}",
+                )
+            )
+    print_table(
+        [("platform", False), ("account", False), ("days", True), ("spend", True), ("dates", False), ("check", False)],
+        rows,
+        title="Synced",
+        empty="Nothing was synced.",
+    )
+    return agreed

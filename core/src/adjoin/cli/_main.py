@@ -1,0 +1,113 @@
+"""Runs a command and turns what goes wrong into one clear line and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from adjoin import __version__
+from adjoin.cli import connecting, house, plugins, reporting, sandbox, serving, syncing
+from adjoin.errors import AdjoinError, UsageError
+
+__all__ = ["main"]
+
+_DONE, _FAILED, _USAGE, _INTERRUPTED = 0, 1, 2, 130
+
+#: Typer's usage error and the root of its errors. Typer brings its own copy of click under a private name.
+_UsageError: Any = typer.BadParameter.__mro__[1]
+_CommandError: Any = typer.BadParameter.__mro__[2]
+
+
+class _Commands(TyperGroup):
+    """Core's commands, and those of plugins where a name is not one of core's."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Find a command; plugins are asked only when core has none of that name."""
+        known = super().get_command(ctx, cmd_name)
+        return known or plugins.plugin_command(cmd_name)
+
+
+app = typer.Typer(
+    name="adjoin",
+    cls=_Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    help="Adjoin joins a company's advertising into one place: connect, sync, report.",
+    epilog="Example: adjoin init && adjoin connect meta && adjoin sync && adjoin report --by campaign. "
+    "Plugins may add commands: adjoin plugins commands.",
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def _options(
+    debug: bool = typer.Option(False, "--debug", help="Show tracebacks and debug logs."),
+    version: bool = typer.Option(False, "--version", is_eager=True, help="Print the version and exit."),
+) -> None:
+    if version:
+        typer.echo(f"adjoin {__version__}")
+        raise typer.Exit
+    from adjoin.logs import configure
+
+    configure("debug" if debug else "warning")
+
+
+for part in (house, connecting, syncing, reporting, plugins, sandbox, serving):
+    part.register(app)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 failed, 2 usage, 3 partly."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    sys.exit(_run(given))
+
+
+def _run(arguments: list[str]) -> int:
+    command: Any = typer.main.get_command(app)
+    try:
+        code = command.main(args=arguments, prog_name="adjoin", standalone_mode=False)
+    except _UsageError as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            print(error.format_message())
+            return _USAGE
+        where = f" (see `{error.ctx.command_path} --help`)" if error.ctx is not None else ""
+        return _complain(f"{error.format_message()}{where}", _USAGE)
+    except _CommandError as error:
+        return _complain(error.format_message(), _USAGE)
+    except UsageError as error:
+        _trace(arguments)
+        return _complain(str(error), _USAGE)
+    except AdjoinError as error:
+        _trace(arguments)
+        return _complain(str(error), _FAILED)
+    except (KeyboardInterrupt, typer.Abort):
+        return _complain("interrupted; what was finished is kept, run the command again to go on", _INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _FAILED
+    except Exception as error:  # noqa: BLE001 - the boundary: no traceback unless asked for
+        _trace(arguments)
+        return _complain(
+            f"unexpected {type(error).__name__}: {error}. This is a fault of Adjoin; "
+            "run the command with `adjoin --debug ...` and report what it prints",
+            _FAILED,
+        )
+    return code if isinstance(code, int) else _DONE
+
+
+def _complain(message: str, code: int) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return code
+
+
+def _trace(arguments: list[str]) -> None:
+    if "--debug" in arguments:
+        import traceback
+
+        traceback.print_exc()

@@ -1,0 +1,55 @@
+"""How commands print: JSON for scripts, tables for people."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+__all__ = ["amount", "print_json", "print_table", "say"]
+
+
+def say(text: str) -> None:
+    """Tell people something, on stderr, so that data on stdout stays data."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON in one line."""
+    print(json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str), flush=True)
+
+
+def print_table(
+    columns: Sequence[tuple[str, bool]], rows: Iterable[Sequence[str]], *, title: str = "", empty: str = ""
+) -> None:
+    """Print a table; columns are (name, right-aligned). `empty` is printed where there is no row."""
+    from rich.console import Console
+    from rich.table import Table
+
+    listed = [list(row) for row in rows]
+    console = Console()
+    if not listed:
+        console.print(empty, markup=False)
+        return
+    table = Table(title=title or None, title_justify="left", header_style="bold", pad_edge=False)
+    for name, numeric in columns:
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    from rich.text import Text
+
+    for row in listed:
+        table.add_row(*(Text(cell) for cell in row))
+    console.print(table)
+
+
+def amount(micros: int | None, currency: str | None) -> str:
+    """Write micros as an amount with its currency, exactly: `1,234.50 EUR`; yen without decimals."""
+    if micros is None:
+        return "–"
+    whole, rest = divmod(abs(micros), 1_000_000)
+    decimals = f"{rest:06d}".rstrip("0")
+    if currency != "JPY" or decimals:
+        decimals = decimals.ljust(2, "0")
+    sign = "-" if micros < 0 else ""
+    number = f"{sign}{whole:,}" + (f".{decimals}" if decimals else "")
+    return f"{number} {currency}" if currency else number

@@ -1,0 +1,175 @@
+"""The command that prints numbers: report."""
+
+from __future__ import annotations
+
+import sys
+from datetime import date, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from adjoin.cli._output import amount, print_table, say
+from adjoin.cli.syncing import parse_day
+
+if TYPE_CHECKING:
+    from adjoin.facts.report import Report
+
+__all__ = ["register"]
+
+_NAMES = {
+    "platform": ("platform",),
+    "account": ("platform", "account_name", "account_id"),
+    "campaign": ("platform", "campaign_name", "campaign_id"),
+    "ad_group": ("platform", "ad_group_name", "ad_group_id"),
+    "ad": ("platform", "ad_name", "ad_id"),
+    "day": ("date",),
+    "total": (),
+}
+
+
+class By(StrEnum):
+    """What a report has a row for."""
+
+    TOTAL = "total"
+    PLATFORM = "platform"
+    ACCOUNT = "account"
+    CAMPAIGN = "campaign"
+    AD_GROUP = "ad_group"
+    AD = "ad"
+    DAY = "day"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("report")(report)
+
+
+def report(
+    first: str = typer.Option("", "--from", metavar="DAY", help="The first day (default: 30 days before the last)."),
+    last: str = typer.Option("", "--to", metavar="DAY", help="The last day (default: yesterday)."),
+    by: By = typer.Option(By.PLATFORM, "--by", help="What to have a row for."),
+    platform: list[str] = typer.Option([], "--platform", help="Only this platform; may be repeated."),
+    account: list[str] = typer.Option([], "--account", help="Only this account; may be repeated."),
+    campaign: list[str] = typer.Option([], "--campaign", help="Only this campaign; may be repeated."),
+    currency: str = typer.Option("", "--currency", metavar="CODE", help="Convert amounts at the day's ECB rate."),
+    as_json: bool = typer.Option(False, "--json", help="Print the report as JSON; amounts in millionths."),
+    as_csv: bool = typer.Option(False, "--csv", help="Print the rows as CSV."),
+) -> None:
+    """Print spend, impressions, clicks, conversions, CPA and ROAS.
+
+    Amounts in different currencies are never added: name one with --currency to convert them.
+
+    Example: adjoin report --from 2026-10-01 --to 2026-10-31 --by campaign --currency EUR
+    """
+    from adjoin.db.models import DEFAULT_WORKSPACE
+    from adjoin.errors import BadInput
+    from adjoin.facts.report import report as make
+    from adjoin.runtime import Runtime
+    from adjoin.settings import load_settings
+
+    if as_json and as_csv:
+        raise BadInput("--json and --csv exclude each other")
+    with Runtime(load_settings()) as runtime:
+        since, until = _days(first, last, runtime.clock.now().date())
+        with runtime.query(DEFAULT_WORKSPACE) as query:
+            found = make(
+                query,
+                since=since,
+                until=until,
+                by=by.value,
+                platforms=platform or None,
+                accounts=account or None,
+                campaign_ids=campaign or None,
+                currency=currency.upper() or None,
+            )
+    if as_json:
+        sys.stdout.write(found.to_json().decode() + "\n")
+    elif as_csv:
+        _print_csv(found, by)
+    else:
+        _print_table(found, by)
+
+
+def _days(first: str, last: str, today: date) -> tuple[date, date]:
+    from adjoin.errors import BadInput
+
+    until = parse_day(last, "--to") if last else today - timedelta(days=1)
+    since = parse_day(first, "--from") if first else until - timedelta(days=29)
+    if since > until:
+        raise BadInput(f"--from {since} lies after --to {until}")
+    if since > today + timedelta(days=1):
+        raise BadInput(f"--from {since} lies in the future; there are no results yet")
+    return since, until
+
+
+def _print_table(found: Report, by: By) -> None:
+    names = _NAMES[by.value]
+    several = len({row["currency"] for row in found.rows}) > 1 and found.currency is None
+    columns = [(name.removesuffix("_name").replace("_", " "), False) for name in names]
+    columns += [(name, True) for name in ("spend", "impressions", "clicks", "conversions", "CPA", "ROAS")]
+    rows = [[*(_text(row.get(name)) for name in names), *_figures(row)] for row in found.rows]
+    if found.rows and (by is not By.TOTAL) and not several:
+        rows.append([*(["total"] if names else []), *[""] * (len(names) - 1), *_figures(found.totals)])
+    print_table(
+        columns,
+        rows,
+        title=f"{found.since} to {found.until}",
+        empty=f"No results from {found.since} to {found.until}. Run `adjoin sync`, or ask for other days.",
+    )
+    for note in found.notes:
+        say(f"note: {note}")
+
+
+def _print_csv(found: Report, by: By) -> None:
+    import csv
+
+    extra = {"account": (), "day": (), "total": (), "platform": ()}.get(by.value, ("account_id",))
+    keys = (*extra, *_NAMES[by.value])
+    figures = (
+        "currency",
+        "cost_micros",
+        "impressions",
+        "clicks",
+        "conversions",
+        "conversion_value_micros",
+        "cpa_micros",
+        "roas",
+        "ctr",
+    )
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow([*keys, *figures])
+    for row in found.rows:
+        writer.writerow([_harmless(row.get(name)) for name in (*keys, *figures)])
+
+
+def _harmless(value: Any) -> Any:
+    """Keep a spreadsheet from taking a name for a formula."""
+    if isinstance(value, str) and value[:1] in {"=", "+", "-", "@", "\t", "\r"}:
+        return f"'{value}"
+    return value
+
+
+def _figures(row: dict[str, Any]) -> list[str]:
+    by_currency = row.get("by_currency")
+    if by_currency:
+        spend = " + ".join(amount(one["cost_micros"], one["currency"]) for one in by_currency)
+    else:
+        spend = amount(row["cost_micros"], row["currency"])
+    roas = row["roas"]
+    return [
+        spend,
+        _number(row["impressions"]),
+        _number(row["clicks"]),
+        _number(row["conversions"]),
+        amount(row["cpa_micros"], row["currency"]),
+        "–" if roas is None else f"{roas:.2f}",
+    ]
+
+
+def _number(value: Any) -> str:
+    return "–" if value is None else f"{value:,}"
+
+
+def _text(value: Any) -> str:
+    return "–" if value is None else str(value)

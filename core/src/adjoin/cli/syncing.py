@@ -1,0 +1,290 @@
+"""Commands that sync and show runs: sync, runs."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from adjoin.cli._output import print_json, print_table, say
+
+if TYPE_CHECKING:
+    from adjoin.db.models import Connection, Run, RunTrigger
+    from adjoin.runtime import Runtime
+
+__all__ = ["parse_day", "register", "sync_connections"]
+
+_PARTLY = 3
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("sync")(sync)
+    app.command("runs")(runs)
+
+
+def sync(
+    platform: str = typer.Option("", "--platform", help="Only the connections of this platform."),
+    since: str = typer.Option("", "--since", metavar="DAY", help="Read these days again, from this one on."),
+    until: str = typer.Option("", "--until", metavar="DAY", help="The last day to read again (default: today)."),
+    as_json: bool = typer.Option(False, "--json", help="Print the runs as JSON."),
+) -> None:
+    """Sync all connections and wait for the end. Exit code 0 done, 1 failed, 3 partly.
+
+    Example: adjoin sync --platform meta --since 2026-11-01
+    """
+    from adjoin.runtime import Runtime
+    from adjoin.settings import load_settings
+
+    with Runtime(load_settings()) as runtime:
+        asked = _asked(since, until, runtime.clock.now())
+        done = sync_connections(runtime, platform=platform or None, asked=asked, quiet=as_json)
+    if as_json:
+        print_json([_as_json(run, connection) for run, connection in done])
+    else:
+        for run, connection in done:
+            say(_sentence(run, connection))
+    raise typer.Exit(_exit_code([run for run, _ in done]))
+
+
+def sync_connections(
+    runtime: Runtime,
+    *,
+    platform: str | None = None,
+    asked: tuple[date, date] | None = None,
+    quiet: bool = False,
+) -> list[tuple[Run, Connection]]:
+    """Queue a run for each connection, execute it here or wait for the process that does, and return how they ended.
+
+    A run that an earlier process left unfinished is resumed first; asked-for days are then read by a run of their own.
+    """
+    from adjoin.db.models import DEFAULT_WORKSPACE, RunTrigger
+    from adjoin.errors import UsageError
+
+    if platform is not None:
+        runtime.connections.describe(platform)
+    found = runtime.connections.find(DEFAULT_WORKSPACE, platform=platform)
+    if not found:
+        what = f" to {platform}" if platform else ""
+        raise UsageError(f"there is no connection{what} to sync; run `adjoin connect {platform or 'PLATFORM'}`")
+    with runtime.executor.exclusive() as mine:
+        queued = []
+        for connection in found:
+            run, new = _enqueue(runtime, connection, asked, RunTrigger.PERSON)
+            if not new and asked is not None and (run.since, run.until) != asked:
+                _work(runtime, [run.id], mine=mine, quiet=quiet)
+                run, _ = _enqueue(runtime, connection, asked, RunTrigger.PERSON)
+            queued.append((run, connection))
+        _work(runtime, [run.id for run, _ in queued], mine=mine, quiet=quiet)
+    return [(runtime.runs.get(DEFAULT_WORKSPACE, run.id), connection) for run, connection in queued]
+
+
+def _enqueue(
+    runtime: Runtime, connection: Connection, asked: tuple[date, date] | None, trigger: RunTrigger
+) -> tuple[Run, bool]:
+    since, until = asked if asked is not None else (None, None)
+    return runtime.runs.enqueue(
+        workspace_id=connection.workspace_id,
+        connection_id=connection.id,
+        trigger=trigger,
+        now=runtime.clock.now(),
+        since=since,
+        until=until,
+    )
+
+
+def _work(runtime: Runtime, run_ids: Sequence[str], *, mine: bool, quiet: bool) -> None:
+    """Execute the queue here if this is the executing process, else wait for the other one; show progress meanwhile."""
+    import threading
+
+    if not mine:
+        say("another process executes the runs; waiting for it")
+    failure: list[BaseException] = []
+    loop_task: list[Any] = []
+
+    def execute() -> None:
+        async def run() -> None:
+            loop_task.append((asyncio.get_running_loop(), asyncio.current_task()))
+            await runtime.executor.run_until_idle()
+
+        try:
+            asyncio.run(run())
+        except BaseException as error:  # noqa: BLE001 - handed to the caller's thread
+            failure.append(error)
+
+    worker = threading.Thread(target=execute, name="adjoin-executor") if mine else None
+    if worker is not None:
+        worker.start()
+    try:
+        _watch(runtime, run_ids, worker, quiet=quiet)
+    except BaseException:
+        for loop, task in loop_task:
+            loop.call_soon_threadsafe(task.cancel)
+        raise
+    finally:
+        if worker is not None:
+            worker.join()
+    if failure:
+        raise failure[0]
+
+
+def _watch(runtime: Runtime, run_ids: Sequence[str], worker: Any, *, quiet: bool) -> None:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from adjoin.db.models import DEFAULT_WORKSPACE
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("slices, {task.fields[rows]:,} rows"),
+        TimeElapsedColumn(),
+    )
+    labels = {one.id: one.label for one in runtime.connections.find(DEFAULT_WORKSPACE)}
+    with Progress(*columns, console=console, disable=quiet or not console.is_terminal) as progress:
+        bars = {run_id: progress.add_task("waiting", total=None, rows=0) for run_id in run_ids}
+        while True:
+            rows = [runtime.runs.get(DEFAULT_WORKSPACE, run_id) for run_id in run_ids]
+            for run in rows:
+                progress.update(
+                    bars[run.id],
+                    description=f"{labels.get(run.connection_id, 'connection')}: {run.state}",
+                    total=run.slices_total or None,
+                    completed=run.slices_done,
+                    rows=run.rows,
+                )
+            if all(run.state.ended for run in rows) or (worker is not None and not worker.is_alive()):
+                return
+            time.sleep(0.2)
+
+
+def runs(
+    limit: int = typer.Option(20, "--limit", min=1, help="How many to show, newest first."),
+    as_json: bool = typer.Option(False, "--json", help="Print the runs as JSON."),
+) -> None:
+    """Show the latest sync runs.
+
+    Example: adjoin runs --limit 5
+    """
+    from adjoin.db.models import DEFAULT_WORKSPACE
+    from adjoin.runtime import Runtime
+    from adjoin.settings import load_settings
+
+    with Runtime(load_settings()) as runtime:
+        found = runtime.runs.latest(DEFAULT_WORKSPACE, limit=limit)
+    if as_json:
+        print_json([_as_json(run, connection) for run, connection in found])
+        return
+    print_table(
+        [
+            ("run", False),
+            ("connection", False),
+            ("state", False),
+            ("started (UTC)", False),
+            ("took", True),
+            ("slices", True),
+            ("rows", True),
+            ("what to know", False),
+        ],
+        [
+            (
+                run.id[:8],
+                connection.label,
+                str(run.state),
+                "–" if run.started_at is None else f"{run.started_at:%Y-%m-%d %H:%M:%S}",
+                _took(run),
+                f"{run.slices_done}/{run.slices_total}",
+                f"{run.rows:,}",
+                run.error or _differences(run),
+            )
+            for run, connection in found
+        ],
+        empty="There was no run yet. Run `adjoin sync`.",
+    )
+
+
+def parse_day(text: str, option: str) -> date:
+    """Read a day as YYYY-MM-DD. Raises BadInput naming the option."""
+    from adjoin.errors import BadInput
+
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise BadInput(f"{option} {text!r} is not a day; write YYYY-MM-DD, such as 2026-11-01") from None
+
+
+def _asked(since: str, until: str, now: datetime) -> tuple[date, date] | None:
+    from adjoin.errors import BadInput
+
+    if not since and not until:
+        return None
+    latest = (now + timedelta(hours=14)).date()  # the day it is in the zone furthest ahead
+    last = parse_day(until, "--until") if until else latest
+    if not since:
+        raise BadInput("--until needs --since: say from which day on to read")
+    first = parse_day(since, "--since")
+    if first > last:
+        raise BadInput(f"--since {first} lies after --until {last}")
+    if first > latest or (until and last > latest):
+        raise BadInput(f"{max(first, last)} lies in the future; there is nothing to read yet")
+    return first, last
+
+
+def _as_json(run: Run, connection: Connection) -> dict[str, Any]:
+    return {
+        "run_id": run.id,
+        "platform": connection.platform,
+        "connection_id": connection.id,
+        "connection": connection.label,
+        "state": str(run.state),
+        "trigger": str(run.trigger),
+        "since": run.since,
+        "until": run.until,
+        "started_at": run.started_at,
+        "finished_at": run.finished_at,
+        "slices_done": run.slices_done,
+        "slices_total": run.slices_total,
+        "rows": run.rows,
+        "requests": run.requests,
+        "attempts": run.attempts,
+        "error": run.error,
+        "notes": run.notes,
+        "differences": run.differences,
+    }
+
+
+def _sentence(run: Run, connection: Connection) -> str:
+    text = f"{connection.label}: {run.state}, {run.rows:,} rows in {run.slices_total} slices"
+    if run.error:
+        text += f"; {run.error}"
+    elif run.differences:
+        text += f"; {_differences(run)}"
+    return text
+
+
+def _differences(run: Run) -> str:
+    unknown = [one for one in run.differences if not one["known"]]
+    if unknown:
+        return f"{len(unknown)} unexplained differences between grains (see `adjoin runs --json`)"
+    return f"{len(run.differences)} known differences between grains" if run.differences else ""
+
+
+def _took(run: Run) -> str:
+    if run.started_at is None or run.finished_at is None:
+        return "–"
+    return f"{(run.finished_at - run.started_at).total_seconds():.1f} s"
+
+
+def _exit_code(ended: Sequence[Run]) -> int:
+    from adjoin.db.models import RunState
+
+    states = {run.state for run in ended}
+    if states <= {RunState.SUCCEEDED}:
+        return 0
+    return 1 if states <= {RunState.FAILED, RunState.CANCELLED} else _PARTLY

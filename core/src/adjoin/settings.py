@@ -1,0 +1,97 @@
+"""Where things live and what the operator has set: environment variables with the prefix ADJOIN_, and a home folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from adjoin.ads.v2 import App, Description
+from adjoin.errors import BadInput, StateError
+
+__all__ = ["Settings", "app_of", "load_settings"]
+
+
+class Settings(BaseSettings):
+    """The operator's settings. Everything of the embedded default lives below `home`."""
+
+    model_config = SettingsConfigDict(env_prefix="ADJOIN_", extra="ignore", frozen=True)
+
+    home: Path = Path(".adjoin")
+    database_url: str = ""
+    disable: str = Field(default="", description="names of plugins not to load, separated by commas")
+    history_days: int = Field(default=730, ge=1, description="how far back the first sync of an account reaches")
+
+    @property
+    def database(self) -> str:
+        """The database URL: PostgreSQL where set, else SQLite below home."""
+        return self.database_url or f"sqlite:///{self.home / 'adjoin.db'}"
+
+    @property
+    def key_file(self) -> Path:
+        return self.home / "key"
+
+    @property
+    def lock_file(self) -> Path:
+        return self.home / "engine.lock"
+
+    @property
+    def disabled_plugins(self) -> frozenset[str]:
+        """The plugins that are switched off, by ADJOIN_DISABLE or by `adjoin plugins disable`."""
+        return frozenset(name.strip() for name in self.disable.split(",") if name.strip()) | self._switched_off()
+
+    def switch_plugin(self, name: str, *, on: bool) -> None:
+        """Remember that a plugin is on or off. Needs no database and imports no plugin, so it works as a way out."""
+        names = self._switched_off() - {name} if on else self._switched_off() | {name}
+        try:
+            self.home.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile("w", dir=self.home, delete=False, encoding="utf-8") as file:
+                json.dump({"disabled": sorted(names)}, file)
+            Path(file.name).replace(self._switches)
+        except OSError as error:
+            raise StateError(f"{self._switches} cannot be written: {error.strerror}") from error
+
+    @property
+    def _switches(self) -> Path:
+        return self.home / "plugins.json"
+
+    def _switched_off(self) -> frozenset[str]:
+        try:
+            return frozenset(json.loads(self._switches.read_text(encoding="utf-8"))["disabled"])
+        except FileNotFoundError:
+            return frozenset()
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise StateError(
+                f"{self._switches} cannot be read ({error}); delete it to switch all plugins on"
+            ) from error
+
+
+def load_settings(home: Path | None = None) -> Settings:
+    """Read the settings from the environment; `home` overrides ADJOIN_HOME. Raises BadInput for a value that is off."""
+    from pydantic import ValidationError
+
+    try:
+        settings = Settings() if home is None else Settings(home=home)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise BadInput(f"ADJOIN_{str(first['loc'][0]).upper()}: {first['msg']}") from None
+    return settings.model_copy(update={"home": settings.home.absolute()})
+
+
+def app_of(platform: str, description: Description, environ: Mapping[str, str] | None = None) -> App:
+    """Return the operator's registration with a platform, from ADJOIN_<PLATFORM>_CLIENT_ID and the like."""
+    values = os.environ if environ is None else environ
+    prefix = f"ADJOIN_{platform.upper().replace('-', '_')}_"
+    optional = {"api_version"}
+    names = [field.name for field in description.auth.app_fields] + sorted(optional)
+    extra = {name: values[prefix + name.upper()] for name in names if values.get(prefix + name.upper())}
+    return App(
+        client_id=values.get(prefix + "CLIENT_ID", ""),
+        client_secret=values.get(prefix + "CLIENT_SECRET", ""),
+        extra=extra,
+    )

@@ -1,0 +1,1 @@
+"""The sync engine: plan, fetch, stage, reconcile, commit."""

@@ -1,0 +1,411 @@
+"""Executes one sync run: plan, fetch and stage, reconcile, commit. What may go wrong with one account stays with it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+import structlog
+from sqlmodel import col, select
+
+from adjoin.ads import v2
+from adjoin.clock import Clock
+from adjoin.db import Store
+from adjoin.db.models import Account, Connection, ConnectionState, Coverage, RunState, Slice, SliceState
+from adjoin.errors import (
+    AdjoinError,
+    ErrorKind,
+    Fenced,
+    PlatformError,
+    PluginError,
+    StateError,
+    StoreDamaged,
+    WrongResult,
+)
+from adjoin.facts.store import FactStore
+from adjoin.http.client import ApiClient
+from adjoin.kernel import Kernel
+from adjoin.sync.commit import AccountCommit
+from adjoin.sync.connections import Connections
+from adjoin.sync.entities import save_accounts
+from adjoin.sync.fetch import SliceReader
+from adjoin.sync.planner import PlannedSlice, account_today, plan_account
+from adjoin.sync.runs import Attempt, RunBook
+
+__all__ = ["Engine"]
+
+_TRIES = 3  # of one slice, where the platform's fault may pass; the client has repeated the single request before that
+_LONGEST_WAIT = timedelta(minutes=10)  # a throttled slice that must wait longer is left to the next run
+
+
+@dataclass(slots=True)
+class _Progress:
+    """What is known of a run while it is executed."""
+
+    open: dict[str, int] = field(default_factory=lambda: defaultdict(int))  # slices not ended, by account
+    skipped: dict[str, str] = field(default_factory=dict)  # accounts that the platform closed to us, and why
+    failures: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    committed: int = 0
+    fatal: AdjoinError | None = None
+
+
+class Engine:
+    """Executes runs. One engine may execute several at once."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        kernel: Kernel,
+        connections: Connections,
+        facts: FactStore,
+        clock: Clock,
+        history_days: int = 730,
+    ) -> None:
+        self._store = store
+        self._kernel = kernel
+        self._connections = connections
+        self._facts = facts
+        self._clock = clock
+        self._history_days = history_days
+        self._book = RunBook(store)
+        self._log = structlog.get_logger("adjoin.sync")
+
+    async def execute(self, attempt: Attempt) -> RunState:
+        """Bring a run to its end and return how it ended. Raises Fenced when another attempt has taken it over.
+
+        When it is cancelled, what was staged stays and the run goes back to the queue.
+        """
+        log = self._log.bind(run=attempt.run_id, epoch=attempt.epoch)
+        log.info("run started", resumed=attempt.resumed)
+        try:
+            state = await self._execute(attempt)
+        except asyncio.CancelledError:
+            await asyncio.shield(asyncio.to_thread(self._book.release, attempt, now=self._clock.now()))
+            log.info("run interrupted")
+            raise
+        log.info("run ended", state=str(state))
+        return state
+
+    async def _execute(self, attempt: Attempt) -> RunState:
+        connection = await asyncio.to_thread(self._connection, attempt)
+        progress = _Progress()
+        client: ApiClient | None = None
+        try:
+            client = self._connections.client(connection)
+            accounts = await self._accounts(attempt, connection, client, progress)
+            await self._read_all(attempt, connection, client, accounts, progress)
+        except Fenced:
+            raise
+        except AdjoinError as error:
+            progress.fatal = progress.fatal or error
+        finally:
+            if client is not None:
+                await client.aclose()
+        return await self._finish(attempt, connection, client, progress)
+
+    async def _accounts(
+        self, attempt: Attempt, connection: Connection, client: ApiClient, progress: _Progress
+    ) -> dict[str, v2.Account]:
+        """List the accounts, note what changed, and return those that are to be read."""
+        listed = await self._kernel.hook(v2.Ads.accounts).aone(connection.platform, client=client)
+
+        def save() -> dict[str, v2.Account]:
+            with self._book.fenced(attempt, now=self._clock.now()) as (session, _):
+                stored = session.get_one(Connection, (connection.workspace_id, connection.id))
+                progress.notes += save_accounts(session, stored, listed, now=self._clock.now())
+                session.flush()
+                query = select(col(Account.id)).where(
+                    col(Account.workspace_id) == connection.workspace_id,
+                    col(Account.connection_id) == connection.id,
+                    col(Account.selected).is_(True),
+                    col(Account.readable).is_(True),
+                    col(Account.gone_at).is_(None),
+                )
+                wanted = set(session.exec(query))
+            return {account.id: account for account in listed if account.id in wanted}
+
+        return await asyncio.to_thread(save)
+
+    async def _read_all(
+        self,
+        attempt: Attempt,
+        connection: Connection,
+        client: ApiClient,
+        accounts: dict[str, v2.Account],
+        progress: _Progress,
+    ) -> None:
+        description = self._connections.describe(connection.platform)
+        slices = await asyncio.to_thread(
+            self._slices, attempt, connection, description, accounts, client.now(), progress
+        )
+        todo: asyncio.LifoQueue[Slice] = asyncio.LifoQueue()
+        for piece in reversed(slices):
+            if piece.state in (SliceState.PLANNED, SliceState.FETCHING):
+                todo.put_nowait(piece)
+                progress.open[piece.account_id] += 1
+        reader = SliceReader(
+            attempt=attempt,
+            connection=connection,
+            description=description,
+            kernel=self._kernel,
+            client=client,
+            book=self._book,
+            facts=self._facts,
+            clock=self._clock,
+        )
+        commit = AccountCommit(
+            attempt=attempt,
+            connection=connection,
+            description=description,
+            book=self._book,
+            store=self._store,
+            facts=self._facts,
+            clock=self._clock,
+            platform_now=client.now,
+        )
+
+        async def settle(account_id: str) -> None:
+            """Commit an account once nothing of it is open any more."""
+            if progress.open[account_id] > 0 or account_id not in accounts:
+                return
+            try:
+                progress.committed += await asyncio.to_thread(commit.commit, accounts[account_id])
+            except (WrongResult, StoreDamaged) as error:
+                progress.failures.append(f"account {account_id} could not be committed: {error}")
+
+        async def work() -> None:
+            while not todo.empty():
+                piece = todo.get_nowait()
+                parts = await self._read_one(attempt, reader, accounts, piece, progress)
+                for part in reversed(parts):
+                    todo.put_nowait(part)
+                progress.open[piece.account_id] += len(parts) - 1
+                await settle(piece.account_id)
+
+        # A resumed run may find accounts whose slices were all staged when it was interrupted.
+        for account_id in {piece.account_id for piece in slices} - set(progress.open):
+            await settle(account_id)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(description.max_concurrency, todo.qsize())):
+                    group.create_task(work())
+        except BaseExceptionGroup as errors:
+            raise _first(errors) from errors
+
+    async def _read_one(
+        self,
+        attempt: Attempt,
+        reader: SliceReader,
+        accounts: dict[str, v2.Account],
+        piece: Slice,
+        progress: _Progress,
+    ) -> list[Slice]:
+        """Read one slice to its end; returns the smaller slices where the platform wants less at once."""
+        account = accounts.get(piece.account_id)
+        if progress.fatal is not None:
+            return await self._fail(attempt, piece, progress, str(progress.fatal), kind="stopped", quiet=True)
+        if account is None:
+            return await self._fail(attempt, piece, progress, "the account is not there any more", kind="skip_account")
+        if piece.account_id in progress.skipped:
+            reason = progress.skipped[piece.account_id]
+            return await self._fail(attempt, piece, progress, reason, kind="skip_account", quiet=True)
+        for tried in range(1, _TRIES + 1):
+            try:
+                await reader.read(account, piece)
+            except PlatformError as error:
+                match error.kind:
+                    case ErrorKind.SPLIT if piece.since != piece.until:
+                        return await asyncio.to_thread(self._split, attempt, piece)
+                    case ErrorKind.RETRY | ErrorKind.RESTART if tried < _TRIES:
+                        await self._clock.sleep(2.0**tried)
+                    case ErrorKind.WAIT if tried < _TRIES and _wait_of(error) <= _LONGEST_WAIT:
+                        await self._clock.sleep(_wait_of(error).total_seconds())
+                    case ErrorKind.RECONNECT | ErrorKind.REFRESH:
+                        progress.fatal = error
+                        return await self._fail(attempt, piece, progress, str(error), kind=error.kind, quiet=True)
+                    case ErrorKind.SKIP_ACCOUNT:
+                        progress.skipped[piece.account_id] = str(error)
+                        return await self._fail(attempt, piece, progress, str(error), kind=error.kind)
+                    case _:
+                        return await self._fail(attempt, piece, progress, str(error), kind=error.kind)
+            except StateError as error:  # the disk is full, the store is gone: no other slice would fare better
+                progress.fatal = error
+                raise
+            except PluginError as error:
+                return await self._fail(attempt, piece, progress, str(error), kind="plugin")
+            else:
+                return []
+        raise AssertionError("the last try returns or raises")
+
+    async def _fail(
+        self, attempt: Attempt, piece: Slice, progress: _Progress, error: str, *, kind: str, quiet: bool = False
+    ) -> list[Slice]:
+        now = self._clock.now()
+        await asyncio.to_thread(
+            self._book.update_slice,
+            attempt,
+            piece,
+            now=now,
+            state=SliceState.FAILED,
+            error=error,
+            error_kind=str(kind),
+            finished_at=now,
+        )
+        if not quiet:
+            progress.failures.append(f"account {piece.account_id}, {_what(piece)}: {error}")
+        return []
+
+    def _split(self, attempt: Attempt, piece: Slice) -> list[Slice]:
+        since, until = _window(piece)
+        middle = since + (until - since) // 2
+        halves = [(since, middle), (middle + timedelta(days=1), until)]
+        parts = [
+            PlannedSlice(
+                account_id=piece.account_id,
+                stream=piece.stream,
+                window=v2.DateWindow(since=first, until=last),
+            )
+            for first, last in reversed(halves)
+        ]
+        return self._book.split(attempt, piece, parts, now=self._clock.now())
+
+    def _connection(self, attempt: Attempt) -> Connection:
+        with self._store.read() as session:
+            return session.get_one(Connection, (attempt.workspace_id, attempt.connection_id))
+
+    def _slices(
+        self,
+        attempt: Attempt,
+        connection: Connection,
+        description: v2.Description,
+        accounts: dict[str, v2.Account],
+        now: datetime,
+        progress: _Progress,
+    ) -> list[Slice]:
+        """Return the run's slices: those of an interrupted attempt, checked, or a new plan.
+
+        `now` is the platform's: it decides which days there are.
+        """
+        known = self._book.slices(attempt)
+        if known:
+            return [self._recover(attempt, piece) for piece in known]
+        asked = None
+        if attempt.since is not None and attempt.until is not None:
+            asked = v2.DateWindow(since=attempt.since, until=attempt.until)
+        planned: list[PlannedSlice] = []
+        for account in accounts.values():
+            start = connection.history_start or account_today(account, now) - timedelta(days=self._history_days)
+            planned += plan_account(
+                account,
+                description,
+                now=now,
+                history_start=start,
+                fetched=self._fetched(connection, account.id),
+                asked=asked,
+            )
+        if asked is not None and accounts and not any(piece.window for piece in planned):
+            progress.notes.append(
+                f"{asked} has no day that can be read: {description.title} answers for the past "
+                f"{_retention(description)} days up to today, and today is {now:%Y-%m-%d} there"
+            )
+        return self._book.plan(attempt, planned, now=self._clock.now())
+
+    def _recover(self, attempt: Attempt, piece: Slice) -> Slice:
+        """Keep a staged slice whose files are all there; fetch again what was under way or had failed."""
+        staged_well = piece.state is SliceState.STAGED and all(self._is_intact(file) for file in piece.staged)
+        if staged_well or piece.state in (SliceState.COMMITTED, SliceState.SPLIT, SliceState.PLANNED):
+            return piece
+        self._book.update_slice(
+            attempt, piece, now=self._clock.now(), state=SliceState.PLANNED, error=None, error_kind=None, rows=0
+        )
+        return piece
+
+    def _is_intact(self, staged: dict[str, str]) -> bool:
+        try:
+            self._facts.intact(staged["path"], expected=staged["checksum"])
+        except StoreDamaged:
+            return False
+        return True
+
+    def _fetched(self, connection: Connection, account_id: str) -> dict[str, dict[date, datetime]]:
+        with self._store.read() as session:
+            query = select(col(Coverage.dataset), col(Coverage.day), col(Coverage.fetched_at)).where(
+                col(Coverage.workspace_id) == connection.workspace_id,
+                col(Coverage.platform) == connection.platform,
+                col(Coverage.account_id) == account_id,
+            )
+            found: dict[str, dict[date, datetime]] = defaultdict(dict)
+            for dataset, day, fetched_at in session.exec(query):
+                found[dataset][day] = fetched_at
+        return found
+
+    async def _finish(
+        self, attempt: Attempt, connection: Connection, client: ApiClient | None, progress: _Progress
+    ) -> RunState:
+        now = self._clock.now()
+        error = str(progress.fatal) if progress.fatal is not None else _summary(progress.failures)
+        whole = progress.fatal is None and not progress.failures
+        state = RunState.SUCCEEDED if whole else RunState.PARTLY if progress.committed else RunState.FAILED
+        lost = isinstance(progress.fatal, PlatformError) and progress.fatal.kind in (
+            ErrorKind.RECONNECT,
+            ErrorKind.REFRESH,
+        )
+        health: dict[str, object] = {
+            "state": ConnectionState.RECONNECT
+            if lost
+            else ConnectionState.ERROR
+            if state is RunState.FAILED
+            else ConnectionState.OK,
+            "last_error": error,
+            "warning": "; ".join(self._connections.warnings.pop(connection.id, [])) or None,
+        }
+        if progress.committed or whole:
+            health["last_sync_at"] = now
+        await asyncio.to_thread(
+            self._book.finish,
+            attempt,
+            now=now,
+            state=state,
+            error=error,
+            notes=[*progress.notes, *progress.failures[:50]],
+            requests=0 if client is None else client.requests,
+            connection=health,
+        )
+        if state is RunState.SUCCEEDED:
+            await asyncio.to_thread(self._facts.clear_staging, attempt.run_id)
+        return state
+
+
+def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error that says most: that the run was taken over, or else the first one."""
+    fenced, rest = errors.split(Fenced)
+    chosen = (fenced or rest or errors).exceptions[0]
+    return _first(chosen) if isinstance(chosen, BaseExceptionGroup) else chosen
+
+
+def _retention(description: v2.Description) -> int:
+    return max((stream.retention_days or 0 for stream in description.streams), default=0)
+
+
+def _wait_of(error: PlatformError) -> timedelta:
+    return error.retry_after or timedelta(minutes=1)
+
+
+def _window(piece: Slice) -> tuple[date, date]:
+    if piece.since is None or piece.until is None:
+        raise ValueError("a list of entities has no window")
+    return piece.since, piece.until
+
+
+def _what(piece: Slice) -> str:
+    return piece.stream if piece.since is None else f"{piece.stream} {piece.since} to {piece.until}"
+
+
+def _summary(failures: Iterable[str]) -> str | None:
+    first, *rest = [*failures, ""]
+    return f"{first} (and {len(rest) - 1} more)" if len(rest) > 1 else first or None

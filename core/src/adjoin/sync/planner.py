@@ -1,0 +1,120 @@
+"""Decides what a run reads: per account and stream the days that are new, may be restated, or are missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from adjoin.ads.v2 import Account, DateWindow, Description, Stream
+
+__all__ = ["PlannedSlice", "account_today", "plan_account", "windows_of"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedSlice:
+    """A stream of an account to be read; entities have no window."""
+
+    account_id: str
+    stream: str
+    window: DateWindow | None
+
+
+def account_today(account: Account, now: datetime) -> date:
+    """Return the day it is in the account's time zone."""
+    return now.astimezone(ZoneInfo(account.time_zone)).date()
+
+
+def plan_account(
+    account: Account,
+    description: Description,
+    *,
+    now: datetime,
+    history_start: date,
+    fetched: Mapping[str, Mapping[date, datetime]],
+    asked: DateWindow | None = None,
+) -> list[PlannedSlice]:
+    """Return the slices for one account: entities first, then facts with the newest days first.
+
+    `fetched` says per dataset when each committed day was last read. With `asked`, exactly those days are read
+    again, as far as the platform still answers for them; without it, the days that the rules call for.
+    """
+    today = account_today(account, now)
+    planned = [
+        PlannedSlice(account_id=account.id, stream=stream.name, window=None)
+        for stream in description.streams
+        if stream.kind == "entities"
+    ]
+    facts: list[PlannedSlice] = []
+    for stream in description.streams:
+        if stream.kind != "facts":
+            continue
+        first = _first_day(stream, today, history_start if asked is None else asked.since)
+        if asked is not None:
+            days: Iterable[date] = _days(first, min(asked.until, today))
+        else:
+            days = _due(stream, first, today, now, ZoneInfo(account.time_zone), fetched.get(stream.name, {}))
+        facts += [
+            PlannedSlice(account_id=account.id, stream=stream.name, window=window)
+            for window in windows_of(days, stream.max_window_days)
+        ]
+    facts.sort(key=lambda piece: piece.window.until if piece.window else date.max, reverse=True)
+    return planned + facts
+
+
+def windows_of(days: Iterable[date], longest: int) -> list[DateWindow]:
+    """Join days into windows that lie in one calendar month each and are at most `longest` days long."""
+    windows: list[DateWindow] = []
+    for day in sorted(set(days)):
+        last = windows[-1] if windows else None
+        if last is not None and _continues(last, day, longest):
+            windows[-1] = DateWindow(since=last.since, until=day)
+        else:
+            windows.append(DateWindow(since=day, until=day))
+    return windows
+
+
+def _continues(window: DateWindow, day: date, longest: int) -> bool:
+    same_month = (day.year, day.month) == (window.until.year, window.until.month)
+    return same_month and day - window.until == timedelta(days=1) and window.days < longest
+
+
+def _first_day(stream: Stream, today: date, wanted: date) -> date:
+    if stream.retention_days is None:
+        return wanted
+    return max(wanted, today - timedelta(days=stream.retention_days))
+
+
+def _due(
+    stream: Stream,
+    first: date,
+    today: date,
+    now: datetime,
+    zone: ZoneInfo,
+    fetched: Mapping[date, datetime],
+) -> Iterator[date]:
+    """Yield the days that must be read.
+
+    A day is due when it was never read; when a look-back tier covers it and the tier's interval has passed; or when it
+    left the last tier before it was read for the last time, as after a long standstill.
+    """
+    horizon = max((tier.days for tier in stream.look_back), default=0)
+    for day in _days(first, today):
+        read_at = fetched.get(day)
+        if read_at is None:
+            yield day
+            continue
+        age = (today - day).days
+        if age >= horizon:
+            age_when_read = (read_at.astimezone(zone).date() - day).days
+            if age_when_read < horizon:
+                yield day
+            continue
+        if any(age < tier.days and now - read_at >= tier.every for tier in stream.look_back):
+            yield day
+
+
+def _days(first: date, last: date) -> Iterator[date]:
+    for offset in range((last - first).days + 1):
+        yield first + timedelta(days=offset)
