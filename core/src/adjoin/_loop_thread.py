@@ -34,7 +34,7 @@ class LoopThread:
 
     def probe(self) -> None:
         """Ask for a sign of life, which `blocked` looks for."""
-        if self._answer is None:
+        if self._answer is None or self._answer.is_set():  # an answer from before says nothing about now
             self._answer = threading.Event()
             self._asked_at = time.monotonic()
             self.post(self._answer.set)

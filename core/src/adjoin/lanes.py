@@ -138,11 +138,11 @@ class Lane:
             try:
                 value = function()
             except BaseException as error:  # noqa: BLE001 - the boundary: a thread's SystemExit would vanish silently
+                slot.let_go()
                 _deliver(future, error=guarded(self.plugin, doing, error))
             else:
-                _deliver(future, value=value)
-            finally:
                 slot.let_go()
+                _deliver(future, value=value)
 
         self._spawn(doing, run)
         return await asyncio.wrap_future(future)
@@ -259,19 +259,21 @@ class Lane:
         def run() -> None:
             try:
                 value = function()
-                if not inspect.isawaitable(value):
-                    _deliver(future, value=value)
-                elif abandoned.is_set():
-                    _close(value)
-                else:  # a plain function may return an awaitable
-                    slot.hold(self)
-                    continued.append(self._continue(doing, value, slot, future))
-                    if abandoned.is_set():
-                        continued[0].abandon()
+                more = inspect.isawaitable(value)  # a plain function may return one
             except BaseException as error:  # noqa: BLE001 - the boundary: a thread's SystemExit would vanish silently
-                _deliver(future, error=guarded(self.plugin, doing, error))
-            finally:
                 slot.let_go()
+                _deliver(future, error=guarded(self.plugin, doing, error))
+                return
+            if more and not abandoned.is_set():
+                continued.extend(self._continue(doing, value, slot, future))
+                if abandoned.is_set():
+                    abandon()
+                return
+            slot.let_go()
+            if more:
+                _close(value)
+            else:
+                _deliver(future, value=value)
 
         def abandon() -> None:
             abandoned.set()
@@ -281,13 +283,18 @@ class Lane:
         self._spawn(doing, run)
         return Started(self.plugin, doing, future, abandon)
 
-    def _continue(self, doing: str, value: Awaitable[Any], slot: _Slot, future: Future[Any]) -> Started[Any]:
+    def _continue(self, doing: str, value: Awaitable[Any], slot: _Slot, future: Future[Any]) -> list[Started[Any]]:
         async def settle() -> Any:
             return await value
 
-        started = self._start_coroutine(doing, settle, slot)
+        try:
+            started = self._start_coroutine(doing, settle, slot)
+        except AdjoinError as error:
+            _close(value)
+            _deliver(future, error=error)
+            return []
         started.future.add_done_callback(lambda done: _forward(done, future))
-        return started
+        return [started]
 
     def _start_coroutine(
         self, doing: str, function: Callable[[], Coroutine[Any, Any, Any]], slot: _Slot
@@ -297,16 +304,26 @@ class Lane:
         context.run(_slot.set, slot)
         thread = self._running_loop()
         task: list[asyncio.Task[None]] = []
+        begun = threading.Event()
 
         async def settle() -> None:
+            begun.set()
             try:
-                _deliver(future, value=await function())
+                value = await function()
             except BaseException as error:  # noqa: BLE001 - SystemExit must not reach the loop
+                slot.let_go()
                 _deliver(future, error=guarded(self.plugin, doing, error))
+            else:
+                slot.let_go()  # first, so that who waits for the answer finds the slot free
+                _deliver(future, value=value)
+
+        def end(_: object) -> None:
+            if not begun.is_set():  # cancelled before its first step
+                slot.let_go()
 
         def begin() -> None:
             made = thread.loop.create_task(settle(), context=context, name=f"{self.plugin}: {doing}")
-            made.add_done_callback(lambda _: slot.let_go())
+            made.add_done_callback(end)
             task.append(made)
 
         def cancel() -> None:

@@ -383,6 +383,7 @@ class Account:
     """An ad account. `currency` is ISO 4217, `time_zone` an IANA name; both count as immutable.
 
     `readable` is False for accounts that hold no results (a manager account) or that the platform does not let be read.
+    `extra` may hold `path_id`: the id as the platform's addresses want it, where that differs (Meta: `act_123`).
     """
 
     id: str
@@ -566,8 +567,9 @@ class CreativeLimit:
 class Ads:
     """What an ad platform offers.
 
-    Every hook but `read` may be a plain or an `async def` function and may leave out arguments it does not need. A
-    hook with a deadline runs in a loop or thread of the plugin's own, so nothing it does holds up another plugin.
+    Every hook may leave out arguments that it does not need. A hook with a deadline runs in a loop or thread of the
+    plugin's own, so nothing it does holds up another plugin; it may be a plain or an `async def` function (`read` is an
+    async generator). A hook that is called inline is a plain function.
     """
 
     @hookspec(required=True, timeout=None)
