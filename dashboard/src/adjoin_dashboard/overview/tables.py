@@ -1,0 +1,69 @@
+"""The tables of the Overview, as frames and column settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from adjoin_dashboard import numbers
+from adjoin_dashboard.overview.model import Group
+
+__all__ = ["columns", "frame"]
+
+
+def frame(groups: Sequence[Group], names: Mapping[tuple[str, str], str], label: str) -> pd.DataFrame:
+    """Return one line per group with plain numbers, amounts in whole units; None where there is nothing to say."""
+    return pd.DataFrame(
+        [
+            {
+                label: names[one.platform, one.account_id],
+                "Spend": _number(one.figures.cost_micros, micros=True),
+                "Change": _change(one),
+                "Conversions": _number(one.figures.conversions),
+                "CPA": _number(one.figures.cpa_micros, micros=True),
+                "ROAS": _number(one.figures.roas),
+                "CTR": _number(None if one.figures.ctr is None else one.figures.ctr * 100),
+                "Trend": [value for value in one.trend if value is not None],
+            }
+            for one in groups
+        ]
+    )
+
+
+def columns(table: pd.DataFrame, currency: str, label: str, *, with_change: bool) -> dict[str, Any]:
+    """Return the column settings of a frame made here."""
+    sign = numbers.currency_sign(currency)
+
+    def money(name: str, help_text: str | None = None) -> Any:
+        digits = numbers.decimals(table[name].max(), currency)
+        return st.column_config.NumberColumn(name, format=f"{sign}%,.{digits}f", help=help_text)
+
+    fraction = any(value is not None and value % 1 for value in table["Conversions"])
+    return {
+        label: st.column_config.TextColumn(label, pinned=True),
+        "Spend": money("Spend"),
+        "Change": st.column_config.NumberColumn(
+            "Change", format="%+.1f%%", help="Of spend, against the compared period"
+        )
+        if with_change
+        else None,
+        "Conversions": st.column_config.NumberColumn("Conversions", format="%,.1f" if fraction else "%,.0f"),
+        "CPA": money("CPA", "Spend divided by conversions"),
+        "ROAS": st.column_config.NumberColumn("ROAS", format="%,.2f×", help="Conversion value divided by spend"),
+        "CTR": st.column_config.NumberColumn("CTR", format="%.2f%%", help="Clicks divided by impressions"),
+        "Trend": st.column_config.AreaChartColumn("Spend trend", y_min=0, width="medium"),
+    }
+
+
+def _number(value: int | Decimal | None, *, micros: bool = False) -> float | None:
+    """A number for a cell, which is drawn with two decimals at most."""
+    return None if value is None else float(Decimal(value).scaleb(-6) if micros else value)
+
+
+def _change(one: Group) -> float | None:
+    now, before = one.figures.cost_micros, one.before.cost_micros
+    return None if now is None or not before else float(Decimal(now - before) / before * 100)

@@ -1,0 +1,299 @@
+"""Draws the Overview."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+
+import streamlit as st
+
+from adjoin.errors import AdjoinError
+from adjoin_dashboard import numbers
+from adjoin_dashboard.colours import platform_colours
+from adjoin_dashboard.context import Context
+from adjoin_dashboard.filters import Filters, show_filters
+from adjoin_dashboard.overview.chart import spend_chart
+from adjoin_dashboard.overview.model import AccountId, Group, Kpi, Overview, Period, default_period
+from adjoin_dashboard.overview.source import Loaded, Question, load, load_csv
+from adjoin_dashboard.overview.status import KnownAccount, Status, load_status
+from adjoin_dashboard.overview.tables import columns, frame
+
+__all__ = ["render"]
+
+#: Tables up to so many lines are shown whole; longer ones scroll.
+_WHOLE_TABLE = 12
+
+_COMPARED_WITH = {"Previous period": "vs prev", "Previous year": "vs year", "Nothing": None}
+
+
+def render(context: Context) -> None:
+    """Draw the page."""
+    st.title("Overview", anchor=False)
+    with context.host.store.read() as session:
+        status = load_status(session, context.workspace_id, context.host.platform_title)
+    if not status.connected and not status.synced:
+        _say_not_connected(context)
+        return
+    if not status.synced:
+        _say_not_synced(status)
+        return
+    filters = show_filters(context, status)
+    if filters is None:
+        return
+    question = Question(
+        workspace_id=context.workspace_id,
+        data_version=context.data_version,
+        period=filters.period,
+        compared=filters.compared,
+        platforms=filters.platforms,
+        currency=filters.currency,
+        convert=bool(_foreign(status, filters)),
+    )
+    try:
+        loaded = _load(question, context)
+    except AdjoinError as error:
+        st.error(numbers.escaped(str(error)), icon=":material/error:")
+        return
+    _show_stamp(context, status, filters)
+    for problem in status.problems:
+        st.warning(problem, icon=":material/warning:")
+    _say_missing(status, loaded)
+    if not loaded.overview.platforms:
+        _say_empty(status, filters)
+        return
+    _show_kpis(loaded.overview, filters)
+    _show_chart(context, status, loaded.overview, filters)
+    _show_platforms(context, loaded.overview, filters)
+    _show_accounts(context, status, loaded.overview, filters)
+    _show_download(context, status, question)
+    _show_notes(context, loaded, filters)
+
+
+@st.cache_data(show_spinner="Adding up …", max_entries=500, ttl=timedelta(days=1))
+def _load(question: Question, _context: Context) -> Loaded:
+    # The question holds the workspace and the data version, so one answer never serves another workspace.
+    return load(question, _context.facts)
+
+
+def _show_stamp(context: Context, status: Status, filters: Filters) -> None:
+    known = [status.as_of[platform] for platform in filters.platforms if platform in status.as_of]
+    fresh = f"Data as of {numbers.stamp(min(known), context.time_zone)}" if known else "Not synced by a run yet"
+    foreign = _foreign(status, filters)
+    converted = f" ({', '.join(foreign)} converted at daily ECB rates)" if foreign else ", no conversion needed"
+    compared = filters.compared
+    against = f" · compared with {numbers.days(compared.first, compared.last)}" if compared is not None else ""
+    st.caption(f":material/schedule: {fresh} · amounts in {filters.currency}{converted}{against}")
+
+
+def _foreign(status: Status, filters: Filters) -> list[str]:
+    """The currencies of the chosen platforms that have to be converted."""
+    found = {account.currency for account in status.accounts if account.platform in filters.platforms}
+    return sorted(found - {filters.currency})
+
+
+def _show_kpis(overview: Overview, filters: Filters) -> None:
+    with st.grid(5, min_column_width=150, border=True, gap="xsmall", key="kpis"):
+        for kpi in overview.kpis:
+            _show_kpi(kpi, _COMPARED_WITH[filters.comparison])
+
+
+def _show_kpi(kpi: Kpi, compared_with: str | None) -> None:
+    colours = {True: "green", False: "red", None: "gray"}
+    st.metric(
+        kpi.label,
+        kpi.value.replace("$", r"\$"),
+        # Without anything to compare with, a dash keeps the cards the same height.
+        delta=None if compared_with is None else kpi.delta or numbers.MISSING,
+        delta_arrow=kpi.direction,
+        delta_color=colours[kpi.good],  # type: ignore[arg-type]  # one of the colour names
+        delta_description=compared_with,
+        chart_data=[value for value in kpi.trend if value is not None],
+        chart_type="area",
+        help=kpi.help,
+    )
+
+
+def _show_chart(context: Context, status: Status, overview: Overview, filters: Filters) -> None:
+    st.header("Spend by platform", anchor=False)
+    dark = st.context.theme.type == "dark"
+    titles = {one.platform: context.host.platform_title(one.platform) for one in overview.platforms}
+    colours = platform_colours([*status.platforms, *titles], dark=dark)
+    option = spend_chart(
+        overview.days,
+        overview.platforms,
+        titles=titles,
+        colours=colours,
+        currency=filters.currency,
+        moving_since=_moving_since(context, list(titles)),
+    )
+    st.echarts_chart(
+        option,
+        height=340,
+        key="spend",
+        alt=f"Spend per day in {filters.currency} for {', '.join(titles.values())}, "
+        f"{numbers.days(filters.period.first, filters.period.last)}",
+    )
+
+
+def _moving_since(context: Context, platforms: list[str]) -> date | None:
+    """The first of the days that each sync reads again, because the platforms still change them."""
+    spans = [
+        min(one.days for one in stream.look_back)
+        for platform in platforms
+        if platform in context.host.platforms
+        for stream in context.host.platforms[platform].streams
+        if stream.kind == "facts" and stream.look_back
+    ]
+    return context.today() - timedelta(days=max(spans)) if spans else None
+
+
+def _show_platforms(context: Context, overview: Overview, filters: Filters) -> None:
+    st.header("Platforms", anchor=False)
+    names = {(one.platform, ""): context.host.platform_title(one.platform) for one in overview.platforms}
+    _show_table(overview.platforms, names, "Platform", filters)
+
+
+def _show_accounts(context: Context, status: Status, overview: Overview, filters: Filters) -> None:
+    st.header("Accounts", anchor=False)
+    names = _account_names(context, status, overview.accounts)
+    _show_table(overview.accounts, names, "Account", filters)
+    shown = {(one.platform, one.account_id) for one in overview.accounts}
+    quiet = [
+        numbers.escaped(f"{account.name} ({_why_quiet(account)})")
+        for account in status.accounts
+        if account.platform in filters.platforms and (account.platform, account.account_id) not in shown
+    ]
+    if quiet:
+        st.caption(f":material/block: Without figures in these days: {', '.join(quiet)}")
+
+
+def _why_quiet(account: KnownAccount) -> str:
+    if account.problem is not None:
+        return account.problem
+    return "no traffic" if account.status == "active" else account.status.replace("_", " ")
+
+
+def _show_table(groups: tuple[Group, ...], names: Mapping[AccountId, str], label: str, filters: Filters) -> None:
+    table = frame(groups, names, label)
+    st.dataframe(
+        table,
+        hide_index=True,
+        column_config=columns(table, filters.currency, label, with_change=filters.compared is not None),
+        placeholder=numbers.MISSING,
+        row_height=40,
+        height="content" if len(groups) <= _WHOLE_TABLE else 500,
+        key=f"{label.lower()}s",
+        alt=f"{label}s with spend, conversions, CPA, ROAS, CTR and the trend of spend",
+    )
+
+
+def _show_download(context: Context, status: Status, question: Question) -> None:
+    names = {(account.platform, account.account_id): account.name for account in status.accounts}
+    st.download_button(
+        "Download CSV",
+        data=lambda: _csv(context, question, names),
+        file_name=f"adjoin-{question.period.first}-{question.period.last}.csv",
+        mime="text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+        help="One line per day and account, exact amounts in the account's own currency",
+    )
+
+
+def _csv(context: Context, question: Question, names: Mapping[AccountId, str]) -> bytes:
+    # Built when the button is pressed, after the page was drawn and its facts were closed.
+    with context.host.query(context.workspace_id) as facts:
+        return load_csv(question, facts, names).encode("utf-8-sig")
+
+
+def _show_notes(context: Context, loaded: Loaded, filters: Filters) -> None:
+    with st.expander("How these numbers are made", icon=":material/info:"):
+        lines = [
+            "CPA, ROAS and CTR are sums divided by sums, never averages of daily ratios.",
+            "Days are days of each account's own time zone.",
+            *(numbers.escaped(note) for note in loaded.notes),
+        ]
+        for platform in filters.platforms:
+            described = context.host.platforms.get(platform)
+            if described is not None:
+                title = numbers.escaped(described.title)
+                told = (described.attribution_note, described.conversions_note)
+                lines += [f"**{title}:** {numbers.escaped(note)}" for note in told if note]
+        st.markdown("\n".join(f"- {line}" for line in lines))
+
+
+def _say_missing(status: Status, loaded: Loaded) -> None:
+    names = {(account.platform, account.account_id): account.name for account in status.accounts}
+    if loaded.missing:
+        st.warning(
+            f"Not everything in this date range was synced: {_listed(loaded.missing, names)}. "
+            "Fetch it with `adjoin sync --since DAY`.",
+            icon=":material/event_busy:",
+        )
+    elif loaded.missing_before and loaded.overview.platforms:
+        advice = "read the changes with care" if loaded.comparable else "no changes are shown"
+        st.caption(
+            f":material/event_busy: The compared period was not synced completely, so {advice}: "
+            f"{_listed(loaded.missing_before, names)}."
+        )
+
+
+def _listed(missing: Mapping[AccountId, int], names: Mapping[AccountId, str]) -> str:
+    shown = [
+        f"{numbers.escaped(names.get(key, key[1]))} lacks {days} {'day' if days == 1 else 'days'}"
+        for key, days in list(missing.items())[:5]
+    ]
+    return ", ".join(shown) + (f" and {len(missing) - 5} more accounts" if len(missing) > 5 else "")
+
+
+def _say_not_connected(context: Context) -> None:
+    known = sorted(context.host.platforms)
+    st.info(
+        "No ad account is connected yet. Connect one in a terminal, then fetch its figures:\n\n"
+        + "\n".join(f"- `adjoin connect {platform}`" for platform in known or ["PLATFORM"])
+        + "\n- `adjoin sync`\n\nTo look around first, `make demo` fills a store with a made-up advertiser.",
+        icon=":material/link:",
+    )
+
+
+def _say_not_synced(status: Status) -> None:
+    for problem in status.problems:
+        st.warning(problem, icon=":material/warning:")
+    if status.active:
+        st.info("The first sync is under way; the page Sync runs shows how far it is.", icon=":material/sync:")
+    else:
+        st.info("Connected, but nothing was synced yet. Run `adjoin sync`.", icon=":material/sync:")
+
+
+def _say_empty(status: Status, filters: Filters) -> None:
+    chosen = numbers.days(filters.period.first, filters.period.last)
+    if status.held is None:
+        st.info(f"There are no figures for {chosen}, nor for any other day: the accounts had no traffic.")
+        return
+    held = status.held
+    st.info(
+        f"There are no figures for {chosen}. Figures are there from {numbers.day(held.first)} to "
+        f"{numbers.day(held.last)}.",
+        icon=":material/search_off:",
+    )
+    st.button(
+        "Show the last days with figures", on_click=_choose, args=(default_period(held.last + timedelta(days=1), held),)
+    )
+
+
+def _choose(period: Period) -> None:
+    st.session_state["range"] = (period.first, period.last)
+
+
+def _account_names(context: Context, status: Status, groups: tuple[Group, ...]) -> Mapping[AccountId, str]:
+    """Names for the table: with the platform where there are several, with the id where names repeat."""
+    known = {(account.platform, account.account_id): account.name for account in status.accounts}
+    several = len({one.platform for one in groups}) > 1
+    names = {}
+    for one in groups:
+        key = (one.platform, one.account_id)
+        name = known.get(key, one.account_id)
+        if list(known.values()).count(name) > 1:
+            name = f"{name} ({one.account_id})"
+        names[key] = f"{name} · {context.host.platform_title(one.platform)}" if several else name
+    return names

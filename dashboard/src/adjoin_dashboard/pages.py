@@ -1,0 +1,56 @@
+"""Adjoin's own pages, contributed as any plugin contributes its pages. Light to import: pages load when drawn."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from adjoin.contract import hookimpl
+from adjoin.surface import v1
+
+if TYPE_CHECKING:
+    from adjoin_dashboard.context import Context
+
+__all__ = ["OwnPages", "plugin"]
+
+
+def _overview(context: Context) -> None:
+    from adjoin_dashboard.overview.view import render
+
+    render(context)
+
+
+def _runs(context: Context) -> None:
+    from adjoin_dashboard.runs.view import render
+
+    render(context)
+
+
+def _plugins(context: Context) -> None:
+    from adjoin_dashboard.plugins.view import render
+
+    render(context)
+
+
+_PAGES = (
+    v1.Page(
+        slug="overview",
+        title="Overview",
+        render=_overview,
+        section="Performance",
+        icon=":material/dashboard:",
+        order=10,
+    ),
+    v1.Page(slug="runs", title="Sync runs", render=_runs, section="Data", icon=":material/sync:", order=50),
+    v1.Page(slug="plugins", title="Plugins", render=_plugins, section="Admin", icon=":material/extension:", order=90),
+)
+
+
+class OwnPages:
+    """The `surface` plugin of the dashboard."""
+
+    @hookimpl
+    def pages(self) -> list[v1.Page]:
+        return list(_PAGES)
+
+
+plugin = OwnPages()

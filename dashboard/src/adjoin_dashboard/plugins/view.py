@@ -1,0 +1,53 @@
+"""Draws the Plugins page."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from adjoin_dashboard import numbers
+from adjoin_dashboard.context import Context
+from adjoin_dashboard.navigation import collect
+from adjoin_dashboard.plugins.model import plugin_lines
+
+__all__ = ["render"]
+
+
+def render(context: Context) -> None:
+    """Draw the page."""
+    st.title("Plugins", anchor=False)
+    kernel = context.host.kernel
+    lines = plugin_lines(kernel.reports, collect(kernel, context.role).problems)
+    for line in lines:
+        if line.problem is not None:
+            st.error(f"**{numbers.escaped(line.name)}:** {numbers.escaped(line.problem)}", icon=":material/error:")
+    st.dataframe(
+        pd.DataFrame(
+            [
+                {
+                    "Plugin": line.name,
+                    "State": line.state,
+                    "Contract": line.contract,
+                    "Package": line.package,
+                    "Notes": " ".join(line.notes) or None,
+                }
+                for line in lines
+            ]
+        ),
+        hide_index=True,
+        placeholder=numbers.MISSING,
+        row_height=40,
+        height="content",
+        column_config={
+            "Plugin": st.column_config.TextColumn(pinned=True),
+            "Notes": st.column_config.TextColumn(width="large"),
+        },
+        key="plugins",
+        alt="Installed plugins with their state, contract and package",
+    )
+    st.header("Switch a plugin off or on", anchor=False)
+    st.markdown(
+        "A plugin that is switched off is not even imported. Do it in a terminal, then start the dashboard again:"
+    )
+    st.code("adjoin plugins disable NAME\nadjoin plugins enable NAME", language="bash")
+    st.caption("Plugins run inside Adjoin with all its rights: install only packages that you trust.")

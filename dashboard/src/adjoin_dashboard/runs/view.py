@@ -1,0 +1,163 @@
+"""Draws the Sync runs page."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+import streamlit as st
+from sqlmodel import select
+
+from adjoin.db.models import Account
+from adjoin_dashboard import numbers
+from adjoin_dashboard.context import Context
+from adjoin_dashboard.runs.model import RunLine, difference_sentences, failed_slices, load_runs
+
+__all__ = ["render"]
+
+_SHOWN = 100
+_WHOLE_TABLE = 12  # lines; a longer table scrolls
+_EVERY = 1.5  # seconds between two looks at a run that is under way
+
+
+def render(context: Context) -> None:
+    """Draw the page."""
+    st.title("Sync runs", anchor=False)
+    runs = _runs(context)
+    if not runs:
+        st.info(
+            "Nothing was synced yet. Run `adjoin sync` in a terminal, or start `scheduler.py` to sync by schedule.",
+            icon=":material/sync:",
+        )
+        return
+    if any(run.active for run in runs):
+        # The interval holds until the next run of the whole page, which the fragment asks for when all has ended. From
+        # then on this branch is not taken, so it cannot ask again.
+        st.fragment(_show_active, run_every=_EVERY)(context)
+    _show_table(context, runs)
+
+
+def _show_active(context: Context) -> None:
+    active = [run for run in _runs(context) if run.active]
+    if not active:
+        st.rerun()
+    for run in active:
+        with st.container(border=True, key=f"active-{run.id}"):
+            _show_progress(run)
+
+
+def _show_progress(run: RunLine) -> None:
+    title = f"**{numbers.escaped(run.name)}**"
+    if run.started_at is None:
+        st.markdown(f":material/hourglass_top: {title} waits for a worker")
+        return
+    of = f" of {run.slices_total}" if run.slices_total else ""
+    length = numbers.duration(run.duration) if run.duration is not None else ""
+    st.progress(
+        run.share,
+        text=f"{title} · {run.slices_done}{of} parts · {numbers.count(run.rows)} rows · {length}",
+    )
+    if run.silent:
+        st.warning(
+            "Its worker has shown no sign of life for a while. If it was stopped, the next `adjoin sync` or the "
+            "scheduler takes the run up where it was; nothing that is fetched gets lost.",
+            icon=":material/heart_broken:",
+        )
+
+
+def _show_table(context: Context, runs: list[RunLine]) -> None:
+    table = _frame(runs, context.time_zone)
+    st.caption(f"Times in {context.time_zone}. Click the box before a line for its details.")
+    event = st.dataframe(
+        table,
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-row",
+        # Another newest run moves all lines, and a selection is a position.
+        key=f"runs-{runs[0].id}",
+        placeholder=numbers.MISSING,
+        row_height=40,
+        height="content" if len(runs) <= _WHOLE_TABLE else 540,
+        column_config={
+            "State": st.column_config.TextColumn(pinned=True, width=105),
+            "Platform": st.column_config.TextColumn(width=105),
+            "Connection": st.column_config.TextColumn(width=120),
+            "Trigger": st.column_config.TextColumn(width=85),
+            "Started": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm", width=150),
+            "Duration": st.column_config.TextColumn(width=95, alignment="right"),
+            "Rows": st.column_config.NumberColumn(format="%,d", width=75),
+            "Remark": st.column_config.TextColumn(width=215),
+        },
+        alt="Sync runs, the newest first",
+    )
+    selected = [row for row in event["selection"]["rows"] if row < len(runs)]
+    newest = next((run for run in runs if not run.active), None)
+    if selected:
+        _show_details(context, runs[selected[0]])
+    elif newest is not None and newest.error:
+        _show_details(context, newest)
+
+
+def _frame(runs: list[RunLine], zone: str) -> pd.DataFrame:
+    local = ZoneInfo(zone)
+    return pd.DataFrame(
+        [
+            {
+                "State": run.state_text,
+                "Platform": run.platform,
+                "Connection": run.connection,
+                "Trigger": run.trigger,
+                "Started": run.started_at.astimezone(local).replace(tzinfo=None) if run.started_at else None,
+                "Duration": numbers.duration(run.duration) if run.duration is not None else None,
+                "Rows": run.rows,
+                "Remark": run.remark or None,
+            }
+            for run in runs
+        ]
+    )
+
+
+def _show_details(context: Context, run: RunLine) -> None:
+    started = numbers.stamp(run.started_at, context.time_zone) if run.started_at is not None else "not started"
+    st.header("Details", anchor=False)
+    st.caption(
+        f"{numbers.escaped(run.name)} · {started} · "
+        f"{numbers.count(run.slices_done)} of {numbers.count(run.slices_total)} parts · "
+        f"{numbers.count(run.requests)} requests · run `{run.id}`"
+    )
+    if run.error:
+        st.error(numbers.escaped(run.error), icon=":material/error:")
+    with context.host.store.read() as session:
+        failed = failed_slices(session, context.workspace_id, run.id)
+        rows = session.exec(
+            select(Account.id, Account.name, Account.currency).where(Account.workspace_id == context.workspace_id)
+        ).all()
+    if failed:
+        st.subheader("Parts that failed", anchor=False)
+        st.dataframe(
+            pd.DataFrame(
+                [{"Account": one.account, "Stream": one.stream, "Days": one.days, "Why": one.error} for one in failed]
+            ),
+            hide_index=True,
+            alt="Parts of the run that failed, with the reason",
+        )
+    sentences = difference_sentences(
+        run.differences, {row[0]: row[1] for row in rows}, {row[0]: row[2] for row in rows}
+    )
+    _show_list("Differences between levels", sentences)
+    _show_list("Notes", list(run.notes))
+    if not (run.error or failed or sentences or run.notes):
+        st.markdown("Everything was fetched, and the levels add up to the same totals.")
+
+
+def _show_list(title: str, lines: list[str]) -> None:
+    if lines:
+        st.subheader(title, anchor=False)
+        st.markdown("\n".join(f"- {numbers.escaped(line)}" for line in lines))
+
+
+def _runs(context: Context) -> list[RunLine]:
+    with context.host.store.read() as session:
+        return load_runs(
+            session, context.workspace_id, title=context.host.platform_title, now=context.now(), limit=_SHOWN
+        )

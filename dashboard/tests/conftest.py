@@ -1,0 +1,72 @@
+"""A store with figures that are known, the host that serves it, and pages to run without a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+import streamlit as st
+
+from adjoin.clock import ManualClock
+from adjoin_dashboard.context import Context, make_context
+from adjoin_dashboard.host import Host, open_host, serving
+from adjoin_dashboard.testing import KnownAccount, KnownDay, make_store
+
+NOW = datetime(2026, 11, 21, 5, 14, tzinfo=UTC)
+TODAY = date(2026, 11, 21)
+
+
+def known_day(cost: int, *, conversions: int = 2) -> KnownDay:
+    """A day with `cost` whole units spent: 100 impressions and 2 clicks for each, returns of four times the cost."""
+    return KnownDay(
+        impressions=cost * 100,
+        clicks=cost * 2,
+        cost_micros=cost * 1_000_000,
+        conversions=Decimal(conversions),
+        conversion_value_micros=cost * 4_000_000,
+    )
+
+
+def days_back(count: int, cost: int) -> dict[date, KnownDay]:
+    """The last full days, each with the same cost."""
+    return {TODAY - timedelta(days=number): known_day(cost) for number in range(1, count + 1)}
+
+
+@pytest.fixture(autouse=True)
+def _fresh_caches() -> Iterator[None]:
+    yield
+    st.cache_data.clear()
+
+
+@pytest.fixture
+def accounts() -> list[KnownAccount]:
+    """90 days of one account: 10 EUR a day, and 20 in the last 30 days."""
+    days = days_back(90, 10) | days_back(30, 20)
+    return [KnownAccount(platform="meta", account_id="act_1", name="Shop [DE] $", days=days)]
+
+
+@pytest.fixture
+def home(tmp_path: Path, accounts: list[KnownAccount]) -> Path:
+    """The home folder of a store with the accounts."""
+    make_store(tmp_path, accounts, now=NOW - timedelta(hours=1)).close()
+    return tmp_path
+
+
+@pytest.fixture
+def host(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
+    """The host of the store, as `current_host` returns it."""
+    monkeypatch.delenv("ADJOIN_DATABASE_URL", raising=False)
+    monkeypatch.delenv("ADJOIN_DISABLE", raising=False)
+    with open_host(home, clock=ManualClock(NOW)) as opened, serving(opened):
+        yield opened
+
+
+@pytest.fixture
+def page_context(host: Host) -> Iterator[Context]:
+    """The context of a page."""
+    made = make_context(host)
+    yield made
+    made.close()

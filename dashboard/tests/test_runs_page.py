@@ -1,0 +1,149 @@
+"""The Sync runs page, run without a browser."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from adjoin.db.models import DEFAULT_WORKSPACE, Run, RunState, RunTrigger, Slice, SliceState
+from adjoin_dashboard.context import Context
+from adjoin_dashboard.host import Host
+from adjoin_dashboard.runs.model import difference_sentences, load_runs
+
+
+def script() -> None:
+    from adjoin_dashboard.context import make_context
+    from adjoin_dashboard.host import current_host
+    from adjoin_dashboard.runs.view import render
+
+    render(make_context(current_host()))
+
+
+def open_page() -> AppTest:
+    page = AppTest.from_function(script, default_timeout=30).run()
+    assert not page.exception
+    return page
+
+
+def texts(page: AppTest) -> str:
+    shown = [*page.caption, *page.info, *page.warning, *page.error, *page.markdown]
+    return "\n".join(str(one.value) for one in shown).replace("\\", "")
+
+
+@pytest.fixture
+def active(host: Host) -> Run:
+    """A run that is under way."""
+    now = host.clock.now()
+    run = Run(
+        workspace_id=DEFAULT_WORKSPACE,
+        id="r-live",
+        connection_id="c-meta",
+        state=RunState.RUNNING,
+        trigger=RunTrigger.SCHEDULE,
+        created_at=now,
+        started_at=now - timedelta(seconds=40),
+        heartbeat_at=now,
+        slices_total=40,
+        slices_done=10,
+        rows=4211,
+    )
+    with host.store.write() as session:
+        session.add(run)
+    return run
+
+
+def change(host: Host, run_id: str, **values: Any) -> None:
+    with host.store.write() as session:
+        run = session.get_one(Run, (DEFAULT_WORKSPACE, run_id))
+        for name, value in values.items():
+            setattr(run, name, value)
+        session.add(run)
+
+
+def test_runs_are_listed_in_words(host: Host) -> None:
+    """A run says what it was, of whom, how long it took and how much came."""
+    row = open_page().dataframe[0].value.iloc[0]
+    assert row["State"] == "✓ Done"
+    assert row["Platform"] == "Meta Ads"
+    assert row["Trigger"] == "By hand"
+    assert row["Duration"] == "3 min 00 s"
+    assert row["Rows"] == 90
+    assert str(row["Started"]) == "2026-11-21 05:11:00"
+
+
+def test_the_newest_run_comes_first(host: Host, active: Run) -> None:
+    """What is going on stands on top."""
+    assert list(open_page().dataframe[0].value["State"]) == ["◌ Running", "✓ Done"]
+
+
+def test_progress_is_shown_while_a_run_is_active(page_context: Context, active: Run) -> None:
+    """A quarter of the parts is a quarter of the bar."""
+    with page_context.host.store.read() as session:
+        run = load_runs(session, DEFAULT_WORKSPACE, title=str, now=page_context.now(), limit=1)[0]
+    assert (run.active, run.share, run.silent) == (True, 0.25, False)
+    assert "10 of 40 parts · 4,211 rows · 40 s" in str(open_page().get("progress")[0].proto)
+
+
+def test_a_run_that_ends_ends_the_watching(host: Host, active: Run) -> None:
+    """Without an active run the page has no part that repeats, so it cannot ask for reruns for ever."""
+    page = open_page()
+    assert page.get("progress")
+    change(host, "r-live", state=RunState.SUCCEEDED, finished_at=host.clock.now())
+    page.run()
+    assert not page.get("progress")
+    assert list(page.dataframe[0].value["State"]) == ["✓ Done", "✓ Done"]
+
+
+def test_a_silent_worker_is_said(host: Host, active: Run) -> None:
+    """A run whose worker was killed does not look alive for ever."""
+    change(host, "r-live", heartbeat_at=host.clock.now() - timedelta(minutes=5))
+    assert "no sign of life" in texts(open_page())
+
+
+def test_the_last_failure_shows_its_details(host: Host) -> None:
+    """The error is in words, with the parts that failed and why."""
+    change(host, "r-meta", state=RunState.PARTLY, error="One account could not be read.")
+    with host.store.write() as session:
+        session.add(
+            Slice(
+                workspace_id=DEFAULT_WORKSPACE,
+                run_id="r-meta",
+                account_id="act_1",
+                stream="ad_daily",
+                since=page_day(host),
+                until=page_day(host),
+                state=SliceState.FAILED,
+                error="Too many requests.",
+            )
+        )
+    page = open_page()
+    assert "One account could not be read." in texts(page)
+    failed = page.dataframe[1].value.iloc[0]
+    assert (failed["Account"], failed["Days"], failed["Why"]) == ("Shop [DE] $", "21 Nov 2026", "Too many requests.")
+
+
+def test_differences_are_sentences_and_the_unexplained_come_first() -> None:
+    """A difference names the account, the days, both levels, the amount, and the reason where it is known."""
+    base = {
+        "account_id": "1",
+        "finer": "ad_daily",
+        "coarser": "campaign_daily",
+        "metric": "cost_micros",
+        "first_day": "2026-11-01",
+        "last_day": "2026-11-03",
+        "days": 3,
+        "difference": "1230000",
+    }
+    known = base | {"known": "Archived ads are not listed."}
+    unknown = base | {"known": None, "metric": "clicks", "difference": "-4", "last_day": "2026-11-01"}
+    first, second = difference_sentences([known, unknown], {"1": "Shop"}, {"1": "EUR"})
+    assert first == "Shop, 2026-11-01: ad_daily has 4 more clicks than campaign_daily. The reason is not known."
+    days = "2026-11-01 to 2026-11-03"
+    assert second == f"Shop, {days}: campaign_daily has €1.23 more spend than ad_daily. Archived ads are not listed."
+
+
+def page_day(host: Host) -> Any:
+    return host.clock.now().date()
