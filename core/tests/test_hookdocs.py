@@ -13,6 +13,7 @@ import pytest
 from adjoin._hookdocs import render
 from adjoin.contracts import CONTRACTS
 from adjoin.testing.ads import AdsConformance
+from adjoin.testing.surface import SurfaceConformance
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -50,9 +51,14 @@ def test_every_link_of_the_page_leads_somewhere() -> None:
     assert set(re.findall(r"\(#([^)]+)\)", page)) <= set(anchors)
 
 
-@pytest.mark.parametrize("hook", CONTRACTS[0].newest.hooks)
-def test_every_hook_of_ads_has_a_conformance_test(hook: str) -> None:
-    tests = [member for name, member in inspect.getmembers(AdsConformance, inspect.isfunction) if "test_" in name]
+SUITES = {"ads": AdsConformance, "surface": SurfaceConformance}
+NEWEST = [(contract.name, hook) for contract in CONTRACTS for hook in contract.newest.hooks]
+
+
+@pytest.mark.parametrize(("contract", "hook"), NEWEST)
+def test_every_hook_has_a_conformance_test(contract: str, hook: str) -> None:
+    members = inspect.getmembers(SUITES[contract], inspect.isfunction)
+    tests = [member for name, member in members if name.startswith("test_")]
 
     assert any(re.search(rf"\b{hook}\b", inspect.getsource(test)) for test in tests)
 

@@ -16,6 +16,7 @@ from adjoin.ads import v2
 from adjoin.surface import v1 as surface
 from adjoin.testing.ads import AdsConformance
 from adjoin.testing.packages import Packages
+from adjoin.testing.surface import SurfaceConformance
 
 PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 ENTRY_POINTS = PROJECT["entry-points"]
@@ -31,6 +32,14 @@ class TestConformance(AdsConformance):
     @pytest.fixture
     def version(self) -> int:
         return 1
+
+
+class TestSurface(SurfaceConformance):
+    """What it contributes to the product keeps the promises too."""
+
+    @pytest.fixture
+    def implementation(self) -> object:
+        return extras
 
 
 class Client:
