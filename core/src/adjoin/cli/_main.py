@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
+from types import FrameType
 from typing import Any
 
 import typer
@@ -37,7 +40,7 @@ app = typer.Typer(
     cls=_Commands,
     no_args_is_help=True,
     add_completion=False,
-    rich_markup_mode="rich",
+    rich_markup_mode=None,  # help in half the time: Rich stays unloaded
     help="Adjoin joins a company's advertising into one place: connect, sync, report.",
     epilog="Example: adjoin init && adjoin connect meta && adjoin sync && adjoin report --by campaign. "
     "Plugins may add commands: adjoin plugins commands.",
@@ -65,7 +68,13 @@ for part in (house, connecting, syncing, reporting, plugins, sandbox, serving):
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 usage, 3 partly."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _interrupt)  # so that SIGTERM, like Ctrl-C, leaves nothing behind
     sys.exit(_run(given))
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def _run(arguments: list[str]) -> int:
@@ -87,7 +96,7 @@ def _run(arguments: list[str]) -> int:
         _trace(arguments)
         return _complain(str(error), _FAILED)
     except (KeyboardInterrupt, typer.Abort):
-        return _complain("interrupted; what was finished is kept, run the command again to go on", _INTERRUPTED)
+        code = _INTERRUPTED  # Typer turns the first of them into an exit code by itself, at times
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _FAILED
@@ -98,6 +107,8 @@ def _run(arguments: list[str]) -> int:
             "run the command with `adjoin --debug ...` and report what it prints",
             _FAILED,
         )
+    if code == _INTERRUPTED:
+        return _complain("interrupted; what was finished is kept, run the command again to go on", _INTERRUPTED)
     return code if isinstance(code, int) else _DONE
 
 

@@ -29,6 +29,8 @@ def print_table(
 
     listed = [list(row) for row in rows]
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=160)  # nobody has set a width for a pipe
     if not listed:
         console.print(empty, markup=False)
         return

@@ -68,7 +68,7 @@ def connect_platform(
     runtime.store.check_schema()
     runtime.vault  # noqa: B018 - a missing key is said before a person goes through the consent page
     description = runtime.connections.describe(platform)
-    base_url = f"{sandbox.rstrip('/')}/{platform}" if sandbox else description.base_url
+    base_url = f"{_local(sandbox)}/{platform}" if sandbox else description.base_url
     methods = description.auth.methods
     if token or "oauth" not in methods:
         if "token" not in methods:
@@ -76,6 +76,18 @@ def connect_platform(
         credential = _ask_for_token(description)
         return asyncio.run(runtime.connections.connect(platform, base_url=base_url, credential=credential, label=label))
     return asyncio.run(_by_oauth(runtime, platform, description, base_url, label, by_itself=bool(sandbox)))
+
+
+def _local(sandbox: str) -> str:
+    """Return the address of a sandbox without its last slash. A sandbox consents by itself, so it must be local."""
+    from urllib.parse import urlsplit
+
+    from adjoin.errors import BadInput
+
+    parts = urlsplit(sandbox)
+    if parts.scheme != "http" or parts.hostname not in {"127.0.0.1", "localhost", "::1"}:
+        raise BadInput(f"--sandbox {sandbox!r} is not a sandbox on this machine; write http://127.0.0.1:8900")
+    return sandbox.rstrip("/")
 
 
 async def _by_oauth(

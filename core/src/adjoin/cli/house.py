@@ -101,6 +101,7 @@ def doctor(as_json: bool = typer.Option(False, "--json", help="Print the finding
             state = {"ok": "ok", "disabled": "ok"}.get(report.state, "failed")
             note(f"plugin {report.name} ({report.contract})", state, report.error or report.state)
         if findings[1]["state"] == "ok":
+            _check_facts(runtime, note)
             _check_connections(runtime, note)
     if as_json:
         print_json(findings)
@@ -111,6 +112,18 @@ def doctor(as_json: bool = typer.Option(False, "--json", help="Print the finding
         )
     if any(one["state"] == "failed" for one in findings):
         raise typer.Exit(1)
+
+
+def _check_facts(runtime: Runtime, note: Callable[[str, str, str], None]) -> None:
+    from adjoin.db.models import DEFAULT_WORKSPACE
+
+    try:
+        with runtime.query(DEFAULT_WORKSPACE) as query:
+            files = query.verify()
+    except AdjoinError as error:
+        note("facts", "failed", str(error))
+    else:
+        note("facts", "ok", f"{files} files have their checksums")
 
 
 def _check_connections(runtime: Runtime, note: Callable[[str, str, str], None]) -> None:

@@ -96,10 +96,11 @@ def _days(first: str, last: str, today: date) -> tuple[date, date]:
 
     until = parse_day(last, "--to") if last else today - timedelta(days=1)
     since = parse_day(first, "--from") if first else until - timedelta(days=29)
+    future = [day for day in (since, until) if day > today + timedelta(days=1)]  # it is tomorrow already in the east
+    if future:
+        raise BadInput(f"{future[0]} lies in the future: there are no results yet; today is {today}")
     if since > until:
         raise BadInput(f"--from {since} lies after --to {until}")
-    if since > today + timedelta(days=1):
-        raise BadInput(f"--from {since} lies in the future; there are no results yet")
     return since, until
 
 

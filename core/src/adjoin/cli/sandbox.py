@@ -98,7 +98,7 @@ def _announce(kernel: Kernel, world: World, apps: dict[str, AsgiApp], port: int,
 
 
 async def _accounts(kernel: Kernel, platform: str, base_url: str, token: str) -> list[str]:
-    """List the accounts by the ids that the platform itself uses, as its plugin sees them."""
+    """List the accounts by the ids that the platform's addresses take."""
     from adjoin.ads import v2
     from adjoin.http.client import ApiClient
     from adjoin.http.credentials import CredentialKeeper
@@ -110,4 +110,4 @@ async def _accounts(kernel: Kernel, platform: str, base_url: str, token: str) ->
         found = await kernel.hook(v2.Ads.accounts).aone(platform, client=client)
     finally:
         await client.aclose()
-    return [account.id for account in found]
+    return [account.extra.get("path_id", account.id) for account in found]

@@ -229,10 +229,11 @@ def _asked(since: str, until: str, now: datetime) -> tuple[date, date] | None:
     if not since:
         raise BadInput("--until needs --since: say from which day on to read")
     first = parse_day(since, "--since")
+    future = [day for day in (first, last) if day > latest]
+    if future:
+        raise BadInput(f"{future[0]} lies in the future: there is nothing to read yet; today is {now:%Y-%m-%d}")
     if first > last:
         raise BadInput(f"--since {first} lies after --until {last}")
-    if first > latest or (until and last > latest):
-        raise BadInput(f"{max(first, last)} lies in the future; there is nothing to read yet")
     return first, last
 
 
