@@ -11,6 +11,7 @@ import logging
 import random
 import signal
 import sys
+from contextlib import suppress
 from datetime import timedelta
 
 import structlog
@@ -20,7 +21,7 @@ from adjoin.errors import AdjoinError, StateError
 from adjoin.logs import configure
 from adjoin.runtime import Runtime
 from adjoin.settings import load_settings
-from adjoin.sync.jobs import plugin_jobs
+from adjoin.sync.jobs import PluginJob, plugin_jobs
 from adjoin.sync.schedules import dispatch_due
 
 TICK = timedelta(seconds=1)  # how often due schedules are looked for
@@ -33,23 +34,38 @@ async def run(runtime: Runtime, stop: asyncio.Event) -> None:
     metronome = AsyncIOScheduler(timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1})
     randomness = random.Random()  # noqa: S311 - spreads the load, guards nothing
 
+    dispatching = asyncio.Lock()
+
     async def tick() -> None:
-        queued = await asyncio.to_thread(dispatch_due, runtime.store, now=runtime.clock.now(), randomness=randomness)
+        async with dispatching:
+            try:
+                now = runtime.clock.now()
+                queued = await asyncio.to_thread(dispatch_due, runtime.store, now=now, randomness=randomness)
+            except StateError as error:  # the store may be back at the next tick
+                log.error("due runs cannot be queued", error=str(error))
+                return
         if queued:
             log.info("runs queued", runs=len(queued))
 
     # What runs when: due syncs each second, and the jobs of plugins as often as they ask.
     metronome.add_job(tick, "interval", seconds=TICK.total_seconds(), misfire_grace_time=None)
     for job in plugin_jobs(runtime.kernel, runtime.clock):
-        metronome.add_job(job.run, "interval", seconds=job.every.total_seconds(), misfire_grace_time=None)
+        metronome.add_job(_run_job, "interval", args=[job], seconds=job.every.total_seconds(), misfire_grace_time=None)
 
     metronome.start()
     log.info("scheduler started", home=str(runtime.settings.home))
     try:
         await runtime.executor.serve(stop)
     finally:
-        metronome.shutdown(wait=False)
+        metronome.pause()
+        async with dispatching:  # what is being queued is queued whole
+            metronome.shutdown(wait=False)
         log.info("scheduler stopped")
+
+
+async def _run_job(job: PluginJob) -> None:
+    with suppress(asyncio.CancelledError):  # the process stops, which the metronome would call an error
+        await job.run()
 
 
 async def main() -> None:

@@ -20,7 +20,7 @@ __all__ = ["Settings", "app_of", "load_settings"]
 class Settings(BaseSettings):
     """The operator's settings. Everything of the embedded default lives below `home`."""
 
-    model_config = SettingsConfigDict(env_prefix="ADJOIN_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="ADJOIN_", env_ignore_empty=True, extra="ignore", frozen=True)
 
     home: Path = Path(".adjoin")
     database_url: str = ""
@@ -50,9 +50,14 @@ class Settings(BaseSettings):
         names = self._switched_off() - {name} if on else self._switched_off() | {name}
         try:
             self.home.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile("w", dir=self.home, delete=False, encoding="utf-8") as file:
-                json.dump({"disabled": sorted(names)}, file)
-            Path(file.name).replace(self._switches)
+            handle, draft = tempfile.mkstemp(prefix=".plugins-", dir=self.home)
+            try:
+                with os.fdopen(handle, "w", encoding="utf-8") as file:
+                    json.dump({"disabled": sorted(names)}, file)
+                Path(draft).replace(self._switches)
+            except OSError:
+                Path(draft).unlink(missing_ok=True)
+                raise
         except OSError as error:
             raise StateError(f"{self._switches} cannot be written: {error.strerror}") from error
 
@@ -62,7 +67,10 @@ class Settings(BaseSettings):
 
     def _switched_off(self) -> frozenset[str]:
         try:
-            return frozenset(json.loads(self._switches.read_text(encoding="utf-8"))["disabled"])
+            names = json.loads(self._switches.read_text(encoding="utf-8"))["disabled"]
+            if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+                raise TypeError("'disabled' is not a list of names")
+            return frozenset(names)
         except FileNotFoundError:
             return frozenset()
         except (OSError, ValueError, KeyError, TypeError) as error:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -13,6 +14,7 @@ from adjoin.ads import v2
 from adjoin.clock import Clock
 from adjoin.db import Store, cover
 from adjoin.db.models import Connection, FactFile, Slice, SliceState
+from adjoin.errors import StateError
 from adjoin.facts.commit import NewMonth, Replacement, Target, replace_month, swap
 from adjoin.facts.layout import months
 from adjoin.facts.store import FactStore, StagedFile
@@ -29,6 +31,7 @@ class _Staged:
 
     window: v2.DateWindow
     file: StagedFile
+    begun_at: datetime  # when its reading began
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,16 +56,19 @@ class AccountCommit:
         New files are written first; the transaction swaps them in, moves the coverage and marks the slices, and does
         nothing at all if the attempt no longer owns the run. Files of a commit that did not happen are removed. Raises
         Fenced, StoreDamaged, StateError, or WrongResult for rows that came twice.
+
+        Days count as read when the reading of their dataset began: what was staged before an interruption is no newer
+        than that.
         """
         slices = [piece for piece in self._slices(account) if piece.state is SliceState.STAGED]
         if not slices:
             return 0
         staged = _by_dataset(slices)
-        differences = self._reconcile(account, staged)
         now = self.clock.now()
         new: list[NewMonth] = []
         try:
-            new += self._new_months(account, staged)
+            new += self._new_months(account, staged)  # finds a staged file that is damaged
+            differences = self._reconcile(account, staged)
             with self.book.fenced(self.attempt, now=now) as (session, run):
                 swap(session, new, now=now)
                 for dataset, files in staged.items():
@@ -74,7 +80,7 @@ class AccountCommit:
                         dataset=dataset,
                         days=sorted({day for one in files for day in _days(one.window)}),
                         run_id=self.attempt.run_id,
-                        fetched_at=self.platform_now(),
+                        fetched_at=self.platform_now() - (now - min(one.begun_at for one in files)),
                     )
                 for piece in slices:
                     stored = session.get_one(Slice, (piece.workspace_id, piece.id))
@@ -82,10 +88,19 @@ class AccountCommit:
                     session.add(stored)
                 run.differences = [*run.differences, *(one.as_json() for one in differences)]
         except BaseException:
-            for month in new:
-                self.facts.remove(month.file.path)
+            with suppress(StateError):  # the reason for the failure says more
+                self._discard(new)
             raise
         return len(slices)
+
+    def _discard(self, new: Sequence[NewMonth]) -> None:
+        """Remove files that the database does not know: where a connection breaks at its end, it may know them."""
+        with self.store.read() as session:
+            ids = [month.file.id for month in new]
+            known = set(session.exec(select(col(FactFile.id)).where(col(FactFile.id).in_(ids))))
+        for month in new:
+            if month.file.id not in known:
+                self.facts.remove(month.file.path)
 
     def _slices(self, account: v2.Account) -> list[Slice]:
         return [piece for piece in self.book.slices(self.attempt) if piece.account_id == account.id]
@@ -137,12 +152,12 @@ class AccountCommit:
 def _by_dataset(slices: list[Slice]) -> dict[str, list[_Staged]]:
     found: dict[str, list[_Staged]] = defaultdict(list)
     for piece in slices:
-        if piece.since is None or piece.until is None:
+        if piece.since is None or piece.until is None or piece.started_at is None:
             continue
         window = v2.DateWindow(since=piece.since, until=piece.until)
         for raw in piece.staged:
             file = StagedFile(**raw)
-            found[file.dataset].append(_Staged(window=window, file=file))
+            found[file.dataset].append(_Staged(window=window, file=file, begun_at=piece.started_at))
     return dict(found)
 
 

@@ -20,7 +20,6 @@ from adjoin.errors import (
     ErrorKind,
     Fenced,
     PlatformError,
-    PluginError,
     StateError,
     StoreDamaged,
     WrongResult,
@@ -39,6 +38,7 @@ __all__ = ["Engine"]
 
 _TRIES = 3  # of one slice, where the platform's fault may pass; the client has repeated the single request before that
 _LONGEST_WAIT = timedelta(minutes=10)  # a throttled slice that must wait longer is left to the next run
+_AT_ONCE = 4  # slices of one run: with as many runs as the executor allows, a plugin's lane has slots left for renewals
 
 
 @dataclass(slots=True)
@@ -177,6 +177,10 @@ class Engine:
                 progress.committed += await asyncio.to_thread(commit.commit, accounts[account_id])
             except (WrongResult, StoreDamaged) as error:
                 progress.failures.append(f"account {account_id} could not be committed: {error}")
+            except AdjoinError:
+                raise
+            except Exception as error:  # noqa: BLE001 - the boundary: one account must not stop the others
+                progress.failures.append(f"account {account_id} could not be committed: {self._unexpected(error)}")
 
         async def work() -> None:
             while not todo.empty():
@@ -188,11 +192,17 @@ class Engine:
                 await settle(piece.account_id)
 
         # A resumed run may find accounts whose slices were all staged when it was interrupted.
-        for account_id in {piece.account_id for piece in slices} - set(progress.open):
+        staged = {piece.account_id for piece in slices if piece.state is SliceState.STAGED}
+        for account_id in sorted(staged - set(progress.open)):
             await settle(account_id)
+        progress.failures += [
+            f"account {account_id} is not there any more: what was read of it is left out"
+            for account_id in sorted(staged - set(accounts))
+        ]
+        progress.committed += sum(piece.state is SliceState.COMMITTED and piece.since is not None for piece in slices)
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(min(description.max_concurrency, todo.qsize())):
+                for _ in range(min(max(description.max_concurrency, 1), _AT_ONCE, todo.qsize())):
                     group.create_task(work())
         except BaseExceptionGroup as errors:
             raise _first(errors) from errors
@@ -228,6 +238,9 @@ class Engine:
                     case ErrorKind.RECONNECT | ErrorKind.REFRESH:
                         progress.fatal = error
                         return await self._fail(attempt, piece, progress, str(error), kind=error.kind, quiet=True)
+                    case ErrorKind.SPLIT if piece.since is not None:
+                        reason = f"{error}; a single day is the least that can be asked for"
+                        return await self._fail(attempt, piece, progress, reason, kind=error.kind)
                     case ErrorKind.SKIP_ACCOUNT:
                         progress.skipped[piece.account_id] = str(error)
                         return await self._fail(attempt, piece, progress, str(error), kind=error.kind)
@@ -236,8 +249,12 @@ class Engine:
             except StateError as error:  # the disk is full, the store is gone: no other slice would fare better
                 progress.fatal = error
                 raise
-            except PluginError as error:
+            except Fenced:
+                raise
+            except AdjoinError as error:
                 return await self._fail(attempt, piece, progress, str(error), kind="plugin")
+            except Exception as error:  # noqa: BLE001 - the boundary: one slice must not stop the others
+                return await self._fail(attempt, piece, progress, self._unexpected(error), kind="unexpected")
             else:
                 return []
         raise AssertionError("the last try returns or raises")
@@ -299,7 +316,15 @@ class Engine:
             asked = v2.DateWindow(since=attempt.since, until=attempt.until)
         planned: list[PlannedSlice] = []
         for account in accounts.values():
-            start = connection.history_start or account_today(account, now) - timedelta(days=self._history_days)
+            try:
+                today = account_today(account, now)
+            except (ValueError, OSError, KeyError):  # what zoneinfo raises for names that are none
+                progress.failures.append(
+                    f"account {account.id} was not read: {description.title} gives it the time zone "
+                    f"{account.time_zone!r}, which does not exist"
+                )
+                continue
+            start = connection.history_start or today - timedelta(days=self._history_days)
             planned += plan_account(
                 account,
                 description,
@@ -376,9 +401,15 @@ class Engine:
             requests=0 if client is None else client.requests,
             connection=health,
         )
-        if state is RunState.SUCCEEDED:
+        try:  # an ended run is never resumed
             await asyncio.to_thread(self._facts.clear_staging, attempt.run_id)
+        except StateError as failure:
+            self._log.warning("staged files could not be removed", run=attempt.run_id, error=str(failure))
         return state
+
+    def _unexpected(self, error: Exception) -> str:
+        self._log.error("unexpected error", error=type(error).__name__, exc_info=error)
+        return f"unexpected {type(error).__name__}; see the log"
 
 
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:

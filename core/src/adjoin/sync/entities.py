@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from datetime import date, datetime
@@ -13,6 +14,7 @@ from sqlmodel import Session, col, select
 from adjoin.ads import v2
 from adjoin.db.models import Account, Connection, Entity, EntityKind
 from adjoin.db.upsert import upsert
+from adjoin.errors import WrongResult
 
 __all__ = ["mark_gone", "save_accounts", "save_entities"]
 
@@ -26,9 +28,14 @@ def save_accounts(
     """Store what a connection reaches. Returns notes on what an operator should know.
 
     An account that another connection reaches already stays with that one. What is not listed any more is marked as
-    gone.
+    gone. Raises WrongResult for an account that is listed twice.
     """
     notes = []
+    twice = [name for name, count in Counter(account.id for account in accounts).items() if count > 1]
+    if twice:
+        raise WrongResult(
+            f"plugin {connection.platform!r} listed account {twice[0]!r} more than once", plugin=connection.platform
+        )
     known = {
         row.id: row
         for row in session.exec(

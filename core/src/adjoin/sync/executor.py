@@ -37,7 +37,7 @@ class Executor:
         kernel: Kernel,
         clock: Clock,
         lock_file: Path,
-        concurrency: int = 4,
+        concurrency: int = 3,
         poll_seconds: float = 1.0,
     ) -> None:
         self._engine = engine
@@ -48,6 +48,7 @@ class Executor:
         self._concurrency = concurrency
         self._poll_seconds = poll_seconds
         self._log = structlog.get_logger("adjoin.executor")
+        self._unrecorded = False  # whether a run has failed and the store could not be told
 
     @contextmanager
     def exclusive(self) -> Iterator[bool]:
@@ -72,32 +73,45 @@ class Executor:
         running: set[asyncio.Task[None]] = set()
         try:
             while True:
-                while len(running) < self._concurrency:
-                    attempt = await asyncio.to_thread(self._runs.take_next, now=self._clock.now())
-                    if attempt is None:
-                        break
-                    running.add(asyncio.create_task(self._execute(attempt)))
+                await self._take(running)
                 if not running:
                     return
-                done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    task.result()
+                await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
         finally:
             await _stop(running)
 
     async def serve(self, stop: asyncio.Event) -> None:
-        """Execute runs as they become due until `stop` is set; what is under way then goes back to the queue."""
-        while not stop.is_set():
-            working = asyncio.create_task(self.run_until_idle())
-            stopping = asyncio.create_task(stop.wait())
-            await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            if stop.is_set():
-                await _stop([working])
-                break
-            working.result()
-            idle = asyncio.create_task(self._clock.sleep(self._poll_seconds))
-            await asyncio.wait({idle, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            await _stop([idle, stopping])
+        """Execute runs as they become due until `stop` is set; what is under way then goes back to the queue.
+
+        A store that cannot be reached for a while is tried again at each poll.
+        """
+        running: set[asyncio.Task[None]] = set()
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            while not stop.is_set():
+                try:
+                    await self._take(running)
+                except StateError as error:
+                    self._log.error("runs cannot be taken", error=str(error))
+                poll = asyncio.create_task(self._clock.sleep(self._poll_seconds))
+                await asyncio.wait({poll, stopping, *running}, return_when=asyncio.FIRST_COMPLETED)
+                await _stop([poll])
+        finally:
+            await _stop([stopping, *running])
+
+    async def _take(self, running: set[asyncio.Task[None]]) -> None:
+        """Let go of the runs that have ended, and start as many as there is room for."""
+        for task in [task for task in running if task.done()]:
+            running.remove(task)
+            task.result()
+        if self._unrecorded and not running:  # what still counts as running has ended here
+            await asyncio.to_thread(self._runs.requeue_orphans)
+            self._unrecorded = False
+        while len(running) < self._concurrency:
+            attempt = await asyncio.to_thread(self._runs.take_next, now=self._clock.now())
+            if attempt is None:
+                return
+            running.add(asyncio.create_task(self._execute(attempt)))
 
     async def _execute(self, attempt: Attempt) -> None:
         try:
@@ -116,6 +130,7 @@ class Executor:
         try:
             self._runs.finish(attempt, now=self._clock.now(), state=RunState.FAILED, error=text)
         except AdjoinError as failure:
+            self._unrecorded = self._unrecorded or not isinstance(failure, Fenced)
             self._log.error("the failed run could not be recorded", run=attempt.run_id, error=str(failure))
 
     async def _announce(self, attempt: Attempt, state: RunState) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import ExitStack, aclosing
+from collections.abc import AsyncGenerator, Callable
+from contextlib import ExitStack, aclosing, suppress
 from dataclasses import asdict, dataclass
+from functools import partial
+from typing import TypeVar
 
 from adjoin.ads import v2
 from adjoin.clock import Clock
 from adjoin.db.models import Connection, EntityKind, Slice, SliceState
-from adjoin.errors import WrongResult
+from adjoin.errors import Fenced, StateError, WrongResult
 from adjoin.facts.store import FactStore, StagedWriter
 from adjoin.http.client import ApiClient
 from adjoin.kernel import Kernel
@@ -18,6 +20,8 @@ from adjoin.sync.entities import mark_gone, save_entities
 from adjoin.sync.runs import Attempt, RunBook
 
 __all__ = ["SliceReader"]
+
+T = TypeVar("T")
 
 #: What a complete listing of a stream tells about: entities of the kind that it does not show are gone.
 _KINDS = {"campaigns": EntityKind.CAMPAIGN, "ad_groups": EntityKind.AD_GROUP, "ads": EntityKind.AD}
@@ -94,7 +98,8 @@ class SliceReader:
                 dataset: stack.enter_context(
                     self.facts.stage(
                         run_id=self.attempt.run_id,
-                        slice_id=piece.id,
+                        # A name of this attempt's own: one that wakes late must not write over the next one's file.
+                        slice_id=f"{piece.id}-{self.attempt.epoch}",
                         dataset=dataset,
                         platform=self.connection.platform,
                         account_id=account.id,
@@ -108,18 +113,24 @@ class SliceReader:
                     if not isinstance(batch, v2.FactBatch) or batch.dataset not in writers:
                         what = batch.dataset if isinstance(batch, v2.FactBatch) else "entities"
                         raise self._wrong(f"yielded {what} for {piece.stream}, which gives {', '.join(writers)}")
-                    await asyncio.to_thread(writers[batch.dataset].append, batch.rows)
-            staged = [await asyncio.to_thread(writer.close) for writer in writers.values()]
-        await self._update(
-            piece,
-            state=SliceState.STAGED,
-            rows=sum(file.rows for file in staged),
-            staged=[asdict(file) for file in staged],
-            totals=dict(staged[0].sums),
-            error=None,
-            error_kind=None,
-            finished_at=self.clock.now(),
-        )
+                    await _in_thread(partial(writers[batch.dataset].append, batch.rows))
+            staged = [await _in_thread(writer.close) for writer in writers.values()]
+        try:
+            await self._update(
+                piece,
+                state=SliceState.STAGED,
+                rows=sum(file.rows for file in staged),
+                staged=[asdict(file) for file in staged],
+                totals=dict(staged[0].sums),
+                error=None,
+                error_kind=None,
+                finished_at=self.clock.now(),
+            )
+        except Fenced:
+            with suppress(StateError):  # that it was taken over says more
+                for file in staged:
+                    await asyncio.to_thread(self.facts.remove, file.path)
+            raise
 
     def _batches(self, request: v2.ReadRequest) -> AsyncGenerator[v2.Batch, None]:
         hook = self.kernel.stream(v2.Ads.read)
@@ -130,3 +141,15 @@ class SliceReader:
 
     def _wrong(self, what: str) -> WrongResult:
         return WrongResult(f"plugin {self.connection.platform!r} {what}", plugin=self.connection.platform)
+
+
+async def _in_thread(function: Callable[[], T]) -> T:
+    """Run in a thread; when cancelled, wait for its end first: a file must not be closed while it is written to."""
+    working = asyncio.ensure_future(asyncio.to_thread(function))
+    try:
+        return await asyncio.shield(working)
+    except asyncio.CancelledError:
+        await asyncio.wait({working})
+        with suppress(Exception):  # whatever it came to, the slice is given up
+            working.result()
+        raise

@@ -11,6 +11,10 @@ from adjoin.ads.v2 import Account, DateWindow, Description, Stream
 
 __all__ = ["PlannedSlice", "account_today", "plan_account", "windows_of"]
 
+#: The part of a tier's interval after which it counts as passed. A run at the same hour of each day comes a little less
+#: than a day after the last one had read, and must not wait for another day.
+_PUNCTUALITY = 0.9
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedSlice:
@@ -97,9 +101,10 @@ def _due(
     """Yield the days that must be read.
 
     A day is due when it was never read; when a look-back tier covers it and the tier's interval has passed; or when it
-    left the last tier before it was read for the last time, as after a long standstill.
+    left the last tier before it was read for the last time, as after a long standstill. A day that was read before it
+    was over is read again where nothing is ever restated, too.
     """
-    horizon = max((tier.days for tier in stream.look_back), default=0)
+    horizon = max([tier.days for tier in stream.look_back] + [1])
     for day in _days(first, today):
         read_at = fetched.get(day)
         if read_at is None:
@@ -111,7 +116,7 @@ def _due(
             if age_when_read < horizon:
                 yield day
             continue
-        if any(age < tier.days and now - read_at >= tier.every for tier in stream.look_back):
+        if any(age < tier.days and now - read_at >= tier.every * _PUNCTUALITY for tier in stream.look_back):
             yield day
 
 

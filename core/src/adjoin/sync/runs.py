@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
-from adjoin.db.models import Connection, Run, RunState, RunTrigger, Slice, SliceState
+from adjoin.db.models import Connection, ConnectionState, Run, RunState, RunTrigger, Slice, SliceState
 from adjoin.errors import Fenced, UnknownName
 from adjoin.sync.planner import PlannedSlice
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["PRIORITY", "Attempt", "RunBook"]
 
 _ACTIVE = (RunState.QUEUED, RunState.RUNNING)
+_ENDED = frozenset({SliceState.STAGED, SliceState.FAILED, SliceState.SPLIT, SliceState.COMMITTED})
 
 #: A person who waits goes first, then the schedule, then backfill.
 PRIORITY = {RunTrigger.PERSON: 10, RunTrigger.RESUME: 5, RunTrigger.SCHEDULE: 0, RunTrigger.BACKFILL: -10}
@@ -162,34 +163,19 @@ class RunBook:
     def plan(self, attempt: Attempt, planned: Sequence[PlannedSlice], *, now: datetime) -> list[Slice]:
         """Write down the slices of the run, in order."""
         with self.fenced(attempt, now=now) as (session, run):
-            known = run.slices_total
-            made = [_slice(attempt, piece, number) for number, piece in enumerate(planned, start=known)]
-            session.add_all(made)
-            run.slices_total = known + len(made)
-        return made
+            return _add_slices(session, run, attempt, planned)
 
     def split(self, attempt: Attempt, whole: Slice, parts: Sequence[PlannedSlice], *, now: datetime) -> list[Slice]:
-        """Replace a slice that the platform calls too large by smaller ones."""
-        made = self.plan(attempt, parts, now=now)
-        self.update_slice(attempt, whole, now=now, state=SliceState.SPLIT, finished_at=now)
+        """Replace a slice that the platform calls too large by smaller ones, at once: both would give rows twice."""
+        with self.fenced(attempt, now=now) as (session, run):
+            made = _add_slices(session, run, attempt, parts)
+            _change(session, run, whole, state=SliceState.SPLIT, finished_at=now)
         return made
 
     def update_slice(self, attempt: Attempt, piece: Slice, *, now: datetime, **changes: Any) -> None:
         """Change a slice; a state that ends its fetching moves the progress of the run."""
         with self.fenced(attempt, now=now) as (session, run):
-            stored = session.get_one(Slice, (piece.workspace_id, piece.id))
-            ended = {SliceState.STAGED, SliceState.FAILED, SliceState.SPLIT, SliceState.COMMITTED}
-            was_open = stored.state not in ended
-            before = stored.rows
-            for name, value in changes.items():
-                setattr(stored, name, value)
-                setattr(piece, name, value)
-            session.add(stored)
-            if was_open and stored.state in ended:
-                run.slices_done += 1
-            elif not was_open and stored.state not in ended:
-                run.slices_done -= 1
-            run.rows += stored.rows - before
+            _change(session, run, piece, **changes)
 
     def finish(
         self,
@@ -202,7 +188,7 @@ class RunBook:
         requests: int = 0,
         connection: dict[str, Any] | None = None,
     ) -> None:
-        """End the run and note on the connection how it went."""
+        """End the run and note on the connection how it went. One that was switched off meanwhile stays so."""
         with self.fenced(attempt, now=now) as (session, run):
             run.state = state
             run.error = error
@@ -211,8 +197,10 @@ class RunBook:
             run.requests += requests
             stored = session.get(Connection, (attempt.workspace_id, attempt.connection_id))
             if stored is not None:
+                switched_off = stored.state is ConnectionState.DISABLED
                 for name, value in (connection or {}).items():
-                    setattr(stored, name, value)
+                    if name != "state" or not switched_off:
+                        setattr(stored, name, value)
                 session.add(stored)
 
     def get(self, workspace_id: str, run_id: str) -> Run:
@@ -248,6 +236,29 @@ class RunBook:
             col(Run.state).in_(_ACTIVE),
         )
         return session.exec(query).first()
+
+
+def _add_slices(session: Session, run: Run, attempt: Attempt, planned: Sequence[PlannedSlice]) -> list[Slice]:
+    known = run.slices_total
+    made = [_slice(attempt, piece, number) for number, piece in enumerate(planned, start=known)]
+    session.add_all(made)
+    run.slices_total = known + len(made)
+    return made
+
+
+def _change(session: Session, run: Run, piece: Slice, **changes: Any) -> None:
+    stored = session.get_one(Slice, (piece.workspace_id, piece.id))
+    was_open = stored.state not in _ENDED
+    before = stored.rows
+    for name, value in changes.items():
+        setattr(stored, name, value)
+        setattr(piece, name, value)
+    session.add(stored)
+    if was_open and stored.state in _ENDED:
+        run.slices_done += 1
+    elif not was_open and stored.state not in _ENDED:
+        run.slices_done -= 1
+    run.rows += stored.rows - before
 
 
 def _slice(attempt: Attempt, piece: PlannedSlice, number: int) -> Slice:

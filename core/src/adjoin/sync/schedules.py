@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import random
-import re
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
+import structlog
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from adjoin.db.models import CatchUp, Connection, ConnectionState, Run, RunState, RunTrigger, Schedule
 from adjoin.errors import BadInput
+from adjoin.sync.cron import next_cron
 from adjoin.sync.runs import PRIORITY
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ __all__ = ["DEFAULT_EVERY", "dispatch_due", "ensure_schedule", "next_after"]
 DEFAULT_EVERY = timedelta(hours=6)
 
 _BATCH = 500  # schedules taken in one transaction
-_WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_UNUSABLE_FOR = timedelta(hours=1)  # until a schedule that says no time is looked at again
 
 
 def ensure_schedule(
@@ -50,7 +51,9 @@ def dispatch_due(store: Store, *, now: datetime, randomness: random.Random | Non
     """Queue a run for every due schedule and move the schedules on. Returns the ids of the new runs.
 
     A slot whose connection still has an active run, waits for a person, or is switched off, queues nothing: the planner
-    of the next run covers what was missed.
+    of the next run covers what was missed. Of slots that were missed altogether, as while no scheduler ran, `latest`
+    makes up for the last one, `none` for none, and `all` for each, one run after another. A schedule that cannot be
+    used is logged and leaves the others alone.
     """
     queued: list[str] = []
     with store.write() as session:
@@ -62,19 +65,37 @@ def dispatch_due(store: Store, *, now: datetime, randomness: random.Random | Non
             .with_for_update(skip_locked=True)
         ).all()
         for schedule in due:
-            missed = _is_missed(schedule, now)
-            if not (missed and schedule.catch_up is CatchUp.NONE):
-                queued += [_queue(session, schedule, one, now) for one in _idle_connections(session, schedule)]
-                schedule.last_run_at = now
-            schedule.next_run_at = next_after(schedule, now, randomness)
+            queued += _dispatch(session, schedule, now, randomness)
             session.add(schedule)
     return queued
+
+
+def _dispatch(session: Session, schedule: Schedule, now: datetime, randomness: random.Random | None) -> list[str]:
+    each = schedule.catch_up is CatchUp.ALL
+    try:
+        following = next_after(schedule, schedule.next_run_at if each else now, randomness)
+    except BadInput as error:
+        structlog.get_logger("adjoin.schedules").error("schedule cannot be used", id=schedule.id, error=str(error))
+        schedule.next_run_at = now + _UNUSABLE_FOR
+        return []
+    connections = _connections(session, schedule)
+    busy = _busy(session, schedule)
+    if each and any(connection.id in busy for connection in connections):
+        return []  # this slot waits until the run of the last one has ended
+    missed = _is_missed(schedule, now)
+    schedule.next_run_at = following
+    if missed and schedule.catch_up is CatchUp.NONE:
+        return []
+    schedule.last_run_at = now
+    idle = [connection for connection in connections if connection.id not in busy]
+    made = [_queue(session, schedule, connection, now) for connection in idle]
+    return [run_id for run_id in made if run_id is not None]
 
 
 def next_after(schedule: Schedule, now: datetime, randomness: random.Random | None = None) -> datetime:
     """Return the first slot after `now`: intervals keep their phase, cron follows the schedule's time zone."""
     if schedule.cron is not None:
-        slot = _next_cron(schedule.cron, schedule.time_zone, now)
+        slot = next_cron(schedule.cron, schedule.time_zone, now)
     elif schedule.every_seconds:
         every = timedelta(seconds=schedule.every_seconds)
         passed = max((now - schedule.next_run_at) // every, -1)
@@ -86,53 +107,30 @@ def next_after(schedule: Schedule, now: datetime, randomness: random.Random | No
     return slot
 
 
-def _next_cron(line: str, time_zone: str, now: datetime) -> datetime:
-    from apscheduler.triggers.cron import CronTrigger
-
-    fields = line.split()
-    if len(fields) != 5:
-        raise BadInput(f"the cron line {line!r} must have five fields: minute hour day month weekday")
-    try:
-        zone = ZoneInfo(time_zone)
-        minute, hour, day, month, weekday = fields
-        trigger = CronTrigger(
-            minute=minute, hour=hour, day=day, month=month, day_of_week=_weekday_names(weekday), timezone=zone
-        )
-    except (ValueError, KeyError) as error:
-        raise BadInput(f"the cron line {line!r} in {time_zone!r} cannot be used: {error}") from error
-    found = trigger.get_next_fire_time(None, now + timedelta(microseconds=1))
-    if found is None:
-        raise BadInput(f"the cron line {line!r} never comes due")
-    utc: datetime = found.astimezone(ZoneInfo("UTC"))
-    return utc
-
-
-def _weekday_names(field: str) -> str:
-    """Cron counts weekdays from Sunday, APScheduler from Monday: names mean the same to both."""
-    return re.sub(r"(?<![/\d])[0-7](?!\d)", lambda match: _WEEKDAYS[int(match[0])], field)
-
-
 def _is_missed(schedule: Schedule, now: datetime) -> bool:
     if schedule.every_seconds is None:
         return now - schedule.next_run_at > timedelta(hours=1)
     return now - schedule.next_run_at >= timedelta(seconds=schedule.every_seconds)
 
 
-def _idle_connections(session: Session, schedule: Schedule) -> list[Connection]:
-    busy = select(col(Run.connection_id)).where(
+def _busy(session: Session, schedule: Schedule) -> set[str]:
+    query = select(col(Run.connection_id)).where(
         col(Run.workspace_id) == schedule.workspace_id, col(Run.state).in_((RunState.QUEUED, RunState.RUNNING))
     )
+    return set(session.exec(query))
+
+
+def _connections(session: Session, schedule: Schedule) -> list[Connection]:
     query = select(Connection).where(
         col(Connection.workspace_id) == schedule.workspace_id,
         col(Connection.state).in_((ConnectionState.OK, ConnectionState.ERROR)),
-        col(Connection.id).not_in(busy),
     )
     if schedule.connection_id is not None:
         query = query.where(col(Connection.id) == schedule.connection_id)
     return list(session.exec(query).all())
 
 
-def _queue(session: Session, schedule: Schedule, connection: Connection, now: datetime) -> str:
+def _queue(session: Session, schedule: Schedule, connection: Connection, now: datetime) -> str | None:
     run = Run(
         workspace_id=schedule.workspace_id,
         connection_id=connection.id,
@@ -140,6 +138,9 @@ def _queue(session: Session, schedule: Schedule, connection: Connection, now: da
         priority=PRIORITY[RunTrigger.SCHEDULE],
         created_at=now,
     )
-    session.add(run)
-    session.flush()
+    try:
+        with session.begin_nested():
+            session.add(run)
+    except IntegrityError:  # someone else has queued one in this moment
+        return None
     return run.id
