@@ -32,7 +32,7 @@ def _run(run, client):
 def test_a_report_is_waited_for_with_growing_pauses(fake, run):
     client = _client(fake, _running(0, "Job Not Started"), *[_running(10)] * 8, _DONE)
     assert _run(run, client) == "77"
-    assert client.slept == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
+    assert client.slept == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30]
     assert client.sent[0].form == {"level": "ad"}
 
 

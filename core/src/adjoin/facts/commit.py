@@ -14,8 +14,9 @@ from sqlmodel import Session, col, select
 from adjoin.ads.datasets import DATASETS
 from adjoin.ads.v2 import DateWindow
 from adjoin.db.models import FactFile, new_id
-from adjoin.errors import BadInput, Fenced, WrongResult
+from adjoin.errors import BadInput, Fenced, StoreDamaged, WrongResult
 from adjoin.facts import sums
+from adjoin.facts._merge import Part, merged, without
 from adjoin.facts._parquet import ParquetFile
 from adjoin.facts.layout import STAGING, fact_path, file_schema, months, safe_part, sort_keys
 from adjoin.facts.store import FactStore, StagedFile
@@ -24,10 +25,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = ["NewMonth", "Replacement", "Target", "replace_month", "swap"]
-
-_BATCH_ROWS = 64 * 1024
-#: What DuckDB may hold while it merges; beyond that it spills into the staging folder.
-_MEMORY = "256MB"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +75,7 @@ def replace_month(
     """
     _same_dataset(target, replacements)
     relevant = [one for one in replacements if target.month in months(one.window.since, one.window.until)]
-    if not relevant:
+    if not relevant or (current is None and not any(one.staged.rows for one in relevant)):
         return None
     file_id = new_id()
     path = fact_path(
@@ -95,7 +92,7 @@ def replace_month(
     last: date | None = None
     with ParquetFile(store.root / path, file_schema(target.dataset)) as file:
         check = _NoDuplicates(target)
-        for batch in _merged(store, target, relevant, current, spill=spill):
+        for batch in _rows(store, target, relevant, current, spill=spill):
             check(batch)
             sums.add(totals, batch, totals)
             first = first or batch.column("date")[0].as_py()
@@ -104,7 +101,7 @@ def replace_month(
         if not file.rows and current is None:
             return None
         found = file.publish()
-    if current is not None and found == current.checksum:
+    if current is not None and found == current.checksum and _is_intact(store, current):
         store.remove(path)
         return None
     row = FactFile(
@@ -167,13 +164,21 @@ def swap(session: Session, new: Iterable[NewMonth], *, now: datetime) -> None:
             raise fenced from error
 
 
+def _is_intact(store: FactStore, file: FactFile) -> bool:
+    try:
+        store.intact(file.path, expected=file.checksum)
+    except StoreDamaged:
+        return False
+    return True
+
+
 def _same_dataset(target: Target, replacements: Sequence[Replacement]) -> None:
     for one in replacements:
         if one.staged.dataset != target.dataset:
             raise BadInput(f"{one.staged.path} holds {one.staged.dataset}, not {target.dataset}.")
 
 
-def _merged(
+def _rows(
     store: FactStore,
     target: Target,
     replacements: Sequence[Replacement],
@@ -181,41 +186,22 @@ def _merged(
     *,
     spill: Path,
 ) -> Iterable[pa.RecordBatch]:
-    """Yield the month's rows without platform and currency, sorted by date and keys."""
-    import duckdb
-
-    columns = ", ".join(f'"{name}"' for name in file_schema(target.dataset).names[2:])
+    """Return the month's rows without platform and currency, sorted by date and keys."""
     end = (target.month + timedelta(days=31)).replace(day=1) - timedelta(days=1)
-    parts: list[str] = []
-    if current is not None and current.rows:
-        kept = " AND ".join(f"NOT ({_days(one.window.since, one.window.until)})" for one in replacements)
-        path = store.intact(current.path, expected=current.checksum)
-        parts.append(f"SELECT {columns} FROM {_source(path)} WHERE {kept}")  # noqa: S608 - names from our schema
+    month = DateWindow(since=target.month, until=end)
+    parts: list[Part] = []
+    if current is not None and current.first_date is not None and current.last_date is not None:
+        held = DateWindow(since=current.first_date, until=current.last_date)
+        kept = without(held, (one.window for one in replacements))
+        if kept:  # a file of which nothing is kept is not read, so that a damaged one can be healed
+            path = store.intact(current.path, expected=current.checksum)
+            parts.append(Part(path=path, rows=current.rows, days=kept, within=month))
     for one in replacements:
         path = store.intact(one.staged.path, expected=one.staged.checksum)
-        days = _days(max(one.window.since, target.month), min(one.window.until, end))
-        if one.staged.rows:
-            parts.append(f"SELECT {columns} FROM {_source(path)} WHERE {days}")  # noqa: S608 - as above
-    if not parts:
-        return
-    order = ", ".join(f'"{name}" NULLS FIRST' for name in sort_keys(target.dataset))
-    config: dict[str, Any] = {
-        "memory_limit": _MEMORY,
-        "temp_directory": str(spill),
-        "autoinstall_known_extensions": "false",
-    }
-    with duckdb.connect(config=config) as connection:
-        relation = connection.sql(f"{' UNION ALL '.join(parts)} ORDER BY {order}")
-        yield from relation.to_arrow_reader(_BATCH_ROWS)
-
-
-def _source(path: object) -> str:
-    quoted = str(path).replace("'", "''")
-    return f"read_parquet(['{quoted}'])"
-
-
-def _days(since: date, until: date) -> str:
-    return f"\"date\" BETWEEN DATE '{since}' AND DATE '{until}'"
+        days = DateWindow(since=max(one.window.since, month.since), until=min(one.window.until, month.until))
+        parts.append(Part(path=path, rows=one.staged.rows, days=[days], within=one.window))
+    columns = file_schema(target.dataset).names[2:]
+    return merged(parts, columns=columns, keys=sort_keys(target.dataset), spill=spill)
 
 
 def _on_disk(batch: pa.RecordBatch, target: Target) -> pa.RecordBatch:

@@ -106,8 +106,11 @@ class FactQuery:
             result: pa.Table = self._backend().to_pyarrow(expression.as_table())
             return result
 
-    def verify(self) -> None:
-        """Read all current files of the workspace and raise StoreDamaged for the first whose bytes have changed."""
+    def verify(self) -> int:
+        """Read all current files of the workspace and return how many there are.
+
+        Raises StoreDamaged for the first whose bytes have changed.
+        """
         with self.store.read() as session:
             current = session.exec(
                 select(FactFile).where(
@@ -116,6 +119,7 @@ class FactQuery:
             ).all()
         for file in current:
             self._files.intact(file.path, expected=file.checksum)
+        return len(current)
 
     def files(
         self,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from operator import attrgetter
 from typing import Any, TypeAlias
 
 import pyarrow as pa
@@ -17,14 +16,10 @@ from adjoin_meta.conversions import CUSTOM, VIDEO_VIEW, chosen, count_to_nanos, 
 from adjoin_meta.money import major_to_micros
 from adjoin_meta.rows import Row
 
-__all__ = ["ROW_KEYS", "Tally", "conversion_batch", "fact_batch", "tally"]
+__all__ = ["ROW_KEYS", "Tally", "conversion_batch", "fact_batch"]
 
-#: How to get each key of the datasets from a row, the coarsest first.
-ROW_KEYS: Mapping[str, Callable[[Row], str]] = {
-    "campaign_id": attrgetter("campaign_id"),
-    "ad_group_id": attrgetter("adset_id"),
-    "ad_id": attrgetter("ad_id"),
-}
+#: The keys of the datasets, the coarsest first.
+ROW_KEYS = ("campaign_id", "ad_group_id", "ad_id")
 
 _Columns: TypeAlias = dict[str, "pa.Array[Any]"]
 
@@ -33,11 +28,18 @@ _ONE_NANO = pa.scalar(Decimal(1).scaleb(-CONVERSION_SCALE), pa.decimal128(9, CON
 
 @dataclass(slots=True)
 class Tally:
-    """Columns of figures, one entry per row, and beside them one entry per row and action.
+    """Columns of keys and figures, one entry per row, and beside them one entry per row and action.
 
-    Conversions are in billionths, values in micros. `places` says which row an action belongs to.
+    Conversions are in billionths, values in micros. `places` says which row an action belongs to. Rows are added page
+    by page: as objects, with all their actions, they take ten times the memory.
     """
 
+    dates: list[str] = field(default_factory=list)
+    campaigns: list[str] = field(default_factory=list)
+    ad_sets: list[str] = field(default_factory=list)
+    ads: list[str] = field(default_factory=list)
+    impressions: list[int] = field(default_factory=list)
+    clicks: list[int] = field(default_factory=list)
     cost: list[int] = field(default_factory=list)
     conversions: list[int] = field(default_factory=list)
     values: list[int] = field(default_factory=list)
@@ -47,46 +49,54 @@ class Tally:
     action_counts: list[int] = field(default_factory=list)
     action_values: list[int] = field(default_factory=list)
 
+    def __len__(self) -> int:
+        return len(self.dates)
+
     @property
     def customs(self) -> set[str]:
         """The custom conversions that occur, as `offsite_conversion.custom.<id>`."""
         return {action for action in set(self.actions) if action.startswith(CUSTOM)}
 
+    def add(self, rows: Sequence[Row]) -> None:
+        """Take in rows, and work out their money and conversions. ValueError for a figure that is no number."""
+        self.cost += [major_to_micros(row.spend) for row in rows]
+        for place, row in enumerate(rows, start=len(self)):
+            number = value = 0
+            if row.actions or row.action_values:
+                found = chosen(row.actions, count_to_nanos)
+                worth = chosen(row.action_values, major_to_micros) if row.action_values else {}
+                # A value without a count would be lost by looking at the counts alone.
+                for action in found if worth.keys() <= found.keys() else {**found, **worth}:
+                    nanos, micros = found.get(action, 0), worth.get(action, 0)
+                    if not nanos and not micros:
+                        continue
+                    self.places.append(place)
+                    self.actions.append(action)
+                    self.action_counts.append(nanos)
+                    self.action_values.append(micros)
+                    if counts(action):
+                        number += nanos
+                        value += micros
+            self.conversions.append(number)
+            self.values.append(value)
+            self.video_views.append(_video_views(row))
+        self.dates += [row.date_start for row in rows]
+        self.campaigns += [row.campaign_id for row in rows]
+        self.ad_sets += [row.adset_id for row in rows]
+        self.ads += [row.ad_id for row in rows]
+        self.impressions += [row.impressions for row in rows]
+        self.clicks += [row.clicks for row in rows]
 
-def tally(rows: Sequence[Row]) -> Tally:
-    """Work out money and conversions of rows. ValueError for a figure that is no number."""
-    out = Tally(cost=[major_to_micros(row.spend) for row in rows])
-    for place, row in enumerate(rows):
-        number = value = 0
-        if row.actions or row.action_values:
-            found = chosen(row.actions, count_to_nanos)
-            worth = chosen(row.action_values, major_to_micros)
-            # A value without a count would be lost by looking at the counts alone.
-            for action in found if worth.keys() <= found.keys() else {**found, **worth}:
-                nanos, micros = found.get(action, 0), worth.get(action, 0)
-                if not nanos and not micros:
-                    continue
-                out.places.append(place)
-                out.actions.append(action)
-                out.action_counts.append(nanos)
-                out.action_values.append(micros)
-                if counts(action):
-                    number += nanos
-                    value += micros
-        out.conversions.append(number)
-        out.values.append(value)
-        out.video_views.append(_video_views(row))
-    return out
 
-
-def fact_batch(dataset: str, account_id: str, rows: Sequence[Row], figures: Tally) -> FactBatch:
+def fact_batch(dataset: str, account_id: str, figures: Tally) -> FactBatch:
     """Return the batch of a dataset by level. ValueError for a day that is none."""
+    keys = dict(zip(ROW_KEYS, (figures.campaigns, figures.ad_sets, figures.ads), strict=True))
     columns: _Columns = {
-        "date": pa.array([row.date_start for row in rows], pa.string()).cast(pa.date32()),
-        "account_id": pa.repeat(pa.scalar(account_id, pa.string()), len(rows)),
-        **{key: pa.array(list(map(ROW_KEYS[key], rows)), pa.string()) for key in DATASETS[dataset].keys},
-        "impressions": pa.array([row.impressions for row in rows], pa.int64()),
-        "clicks": pa.array([row.clicks for row in rows], pa.int64()),
+        "date": pa.array(figures.dates, pa.string()).cast(pa.date32()),
+        "account_id": pa.repeat(pa.scalar(account_id, pa.string()), len(figures)),
+        **{key: pa.array(keys[key], pa.string()) for key in DATASETS[dataset].keys},
+        "impressions": pa.array(figures.impressions, pa.int64()),
+        "clicks": pa.array(figures.clicks, pa.int64()),
         "cost_micros": pa.array(figures.cost, pa.int64()),
         "conversions": _decimals(figures.conversions),
         "conversion_value_micros": pa.array(figures.values, pa.int64()),

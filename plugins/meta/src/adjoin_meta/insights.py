@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from adjoin.ads.v2 import Account, Batch, Client, DateWindow, FactBatch, ReadRequest
 from adjoin.errors import ErrorKind, PlatformError
-from adjoin_meta.columns import ROW_KEYS, Tally, conversion_batch, fact_batch, tally
+from adjoin_meta.columns import ROW_KEYS, Tally, conversion_batch, fact_batch
 from adjoin_meta.conversions import action_names
 from adjoin_meta.graph import Page, account_path, pages
 from adjoin_meta.reports import run_report
@@ -70,13 +70,12 @@ async def read_facts(request: ReadRequest, client: Client) -> AsyncIterator[Batc
     seen = _Seen(request.stream)
     names = _CustomNames(client, account)
     with_ads: set[tuple[str, str]] = set()
-    async for rows in _gathered(_source(client, account, window, level)):
-        figures = await _parsed(client, partial(tally, rows))
-        facts = await _parsed(client, partial(fact_batch, request.stream, account.id, rows, figures))
+    async for figures in _tallies(client, _source(client, account, window, level)):
+        facts = await _parsed(client, partial(fact_batch, request.stream, account.id, figures))
         seen.add(facts)
         yield facts
         if by_action:
-            with_ads.update((row.date_start, row.campaign_id) for row in rows)
+            with_ads.update(zip(figures.dates, figures.campaigns, strict=True))
             if (conversions := await _by_action(client, facts, figures, names)) is not None:
                 yield conversions
     await client.parse(seen.check, b"")
@@ -86,22 +85,23 @@ async def read_facts(request: ReadRequest, client: Client) -> AsyncIterator[Batc
     # conversion_daily misses none of them.
     async for page in _source(client, account, window, "campaign"):
         rows = [row for row in page if (row.date_start, row.campaign_id) not in with_ads]
-        figures = await _parsed(client, partial(tally, rows))
-        facts = await _parsed(client, partial(fact_batch, "campaign_daily", account.id, rows, figures))
+        figures = Tally()
+        await _parsed(client, partial(figures.add, rows))
+        facts = await _parsed(client, partial(fact_batch, "campaign_daily", account.id, figures))
         if (conversions := await _by_action(client, facts, figures, names)) is not None:
             yield conversions
 
 
-async def _gathered(source: AsyncIterator[list[Row]]) -> AsyncIterator[list[Row]]:
-    """Join pages until there are enough rows for a batch."""
-    rows: list[Row] = []
+async def _tallies(client: Client, source: AsyncIterator[list[Row]]) -> AsyncIterator[Tally]:
+    """Work out page by page, and pass on when there are enough rows for a batch."""
+    figures = Tally()
     async for page in source:
-        rows += page
-        if len(rows) >= _BATCH_ROWS:
-            yield rows
-            rows = []
-    if rows:
-        yield rows
+        await _parsed(client, partial(figures.add, page))
+        if len(figures) >= _BATCH_ROWS:
+            yield figures
+            figures = Tally()
+    if len(figures):
+        yield figures
 
 
 async def _by_action(client: Client, facts: FactBatch, figures: Tally, names: _CustomNames) -> FactBatch | None:

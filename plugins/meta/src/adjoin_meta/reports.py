@@ -17,7 +17,7 @@ __all__ = ["run_report"]
 T = TypeVar("T")
 
 #: Seconds between polls: quick at first, since small reports are ready at once, then up to half a minute.
-_FIRST_WAIT, _LONGEST_WAIT = 0.5, 30.0
+_FIRST_WAIT, _LONGEST_WAIT = 0.2, 30.0
 
 #: A batch has 600 seconds, so a report that takes longer is given up in time and asked for in smaller parts.
 _PATIENCE = 480.0
