@@ -7,6 +7,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 MEMBERS := $(sort $(dir $(wildcard core/pyproject.toml plugins/*/pyproject.toml dashboard/pyproject.toml)))
 PACKAGES := adjoin adjoin-dashboard $(patsubst plugins/%/,adjoin-%,$(filter plugins/%,$(MEMBERS)))
+# Every command starts in a third of the time when the packages are compiled once, at install.
+export UV_COMPILE_BYTECODE := 1
 # What an operator's shell has set must not reach the demo or the tests.
 CLEAN_ENV := env -u PYTHONPATH -u VIRTUAL_ENV
 

@@ -128,7 +128,7 @@ def small_world() -> Iterator[str]:
     from adjoin.testing.world import World
     from adjoin_meta import plugin
 
-    world = World.generate(seed=5, today=date(2026, 11, 22), scale=0.03, days=60)
+    world = World.generate(seed=5, today=date(2026, 3, 15), scale=0.03, days=60)
     with running(sandbox_app({"meta": plugin.sandbox(world)}, world)) as base:
         yield base
 

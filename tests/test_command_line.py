@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-DAYS = ("--from", "2026-10-14", "--to", "2026-11-22")
+DAYS = ("--from", "2026-02-04", "--to", "2026-03-15")
 
 
 def test_help_needs_none_of_the_heavy_packages() -> None:
@@ -64,7 +64,7 @@ def test_a_disabled_plugin_is_listed_as_such_and_comes_back(adjoin, monkeypatch:
 
 
 def test_the_sandbox_prints_where_it_serves(installation) -> None:
-    with installation.sandbox("--scale", "0.02", "--today", "2026-11-22") as served:
+    with installation.sandbox("--scale", "0.02", "--today", "2026-03-15") as served:
         meta = served["platforms"]["meta"]
         assert meta["base_url"] == f"http://127.0.0.1:{served['port']}/meta"
         assert all(account.startswith("act_") for account in meta["accounts"])
@@ -77,7 +77,7 @@ def test_what_was_synced_equals_the_truth_of_the_world(adjoin, synced: Path, sma
     rows = adjoin("report", *DAYS, "--by", "account", "--json").json["rows"]
     assert len(rows) >= 4
     for row in rows:
-        query = {"platform": "meta", "dataset": "account_daily", "account": row["account_id"], "since": "2026-10-14"}
+        query = {"platform": "meta", "dataset": "account_daily", "account": row["account_id"], "since": "2026-02-04"}
         truth = httpx.get(f"{small_world}/_sandbox/truth", params=query, trust_env=False).json()
         for name in ("impressions", "clicks", "cost_micros", "conversions", "conversion_value_micros"):
             assert row[name] == truth[name], (row["account_name"], name)
@@ -119,15 +119,15 @@ def test_doctor_finds_a_healthy_installation_healthy(adjoin, synced: Path) -> No
 
 
 def test_runs_are_shown_newest_first(adjoin, synced: Path) -> None:
-    adjoin("sync", "--since", "2026-11-20")
+    adjoin("sync", "--since", "2026-03-13")
     newest, oldest = adjoin("runs", "--json").json
-    assert (newest["since"], oldest["since"]) == ("2026-11-20", None)
+    assert (newest["since"], oldest["since"]) == ("2026-03-13", None)
     assert newest["state"] == oldest["state"] == "succeeded"
 
 
 def test_nothing_secret_is_printed_or_stored_in_the_clear(adjoin, synced: Path, small_world: str) -> None:
     token = httpx.get(f"{small_world}/_sandbox/world", trust_env=False).json()["platforms"]["meta"]["access_token"]
-    answer = adjoin("--debug", "sync", "--since", "2026-11-20", "--json")
+    answer = adjoin("--debug", "sync", "--since", "2026-03-13", "--json")
     stored = b"".join(file.read_bytes() for file in synced.rglob("*") if file.is_file() and file.name != "key")
     said = (answer.out + answer.err).encode()
     for secret in (token, "sandbox-secret", "EAAB"):

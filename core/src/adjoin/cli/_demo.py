@@ -15,6 +15,8 @@ from adjoin.cli._output import amount, print_table, say
 from adjoin.errors import BadInput, StateError, UsageError
 
 if TYPE_CHECKING:
+    import httpx
+
     from adjoin.db.models import Connection, Run
     from adjoin.runtime import Runtime
     from adjoin.settings import Settings
@@ -129,18 +131,24 @@ def _compare(runtime: Runtime, base: str, done: Sequence[tuple[Run, Connection]]
     rows, agreed = [], True
     with runtime.query(DEFAULT_WORKSPACE) as query, httpx.Client(base_url=base, trust_env=False) as sandbox:
         stored = _stored_rows(runtime)
-        for row in report(query, since=first, until=last, by="account").rows:
-            account = (row["platform"], row["account_id"])
+        found = {
+            (row["platform"], row["account_id"]): row
+            for row in report(query, since=first, until=last, by="account").rows
+        }
+        for account in _accounts(sandbox, done):
             asked = {"platform": account[0], "account": account[1], "since": first.isoformat()}
             answer = sandbox.get("/_sandbox/truth", params={**asked, "dataset": "account_daily"})
             truth = answer.raise_for_status().json()
+            if not truth["rows"] and account not in found:
+                continue  # an account without results
+            row = found.get(account, _NOTHING)
             off = [name for name in _CHECKED if row[name] != truth[name]]
             agreed = agreed and not off
             rows.append(
                 (
-                    row["platform"],
+                    account[0],
                     row["account_name"],
-                    f"{stored[account]:,}",
+                    f"{stored.get(account, 0):,}",
                     amount(row["cost_micros"], row["currency"]),
                     f"{truth['first_date']} to {truth['last_date']}",
                     f"DIFFERS in {', '.join(off)}" if off else "equal to the sandbox",
@@ -156,6 +164,19 @@ def _compare(runtime: Runtime, base: str, done: Sequence[tuple[Run, Connection]]
 
 
 _CHECKED = ("impressions", "clicks", "cost_micros", "conversions", "conversion_value_micros")
+
+
+_NOTHING: dict[str, Any] = {**dict.fromkeys(_CHECKED), "account_name": "(not synced)", "currency": None}
+
+
+def _accounts(sandbox: httpx.Client, done: Sequence[tuple[Run, Connection]]) -> list[tuple[str, str]]:
+    """List all accounts that the sandbox has, so that one that was never synced shows."""
+    platforms = sandbox.get("/_sandbox/world").raise_for_status().json()["platforms"]
+    return [
+        (connection.platform, account["id"])
+        for _, connection in done
+        for account in platforms[connection.platform]["accounts"]
+    ]
 
 
 def _stored_rows(runtime: Runtime) -> dict[tuple[str, str], int]:

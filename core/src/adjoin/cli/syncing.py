@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from adjoin.cli._output import print_json, print_table, say
+from adjoin.cli._work import work_off
 
 if TYPE_CHECKING:
     from adjoin.db.models import Connection, Run, RunTrigger
@@ -71,15 +70,14 @@ def sync_connections(
     if not found:
         what = f" to {platform}" if platform else ""
         raise UsageError(f"there is no connection{what} to sync; run `adjoin connect {platform or 'PLATFORM'}`")
-    with runtime.executor.exclusive() as mine:
-        queued = []
-        for connection in found:
-            run, new = _enqueue(runtime, connection, asked, RunTrigger.PERSON)
-            if not new and asked is not None and (run.since, run.until) != asked:
-                _work(runtime, [run.id], mine=mine, quiet=quiet)
-                run, _ = _enqueue(runtime, connection, asked, RunTrigger.PERSON)
-            queued.append((run, connection))
-        _work(runtime, [run.id for run, _ in queued], mine=mine, quiet=quiet)
+    queued = []
+    for connection in found:
+        run, new = _enqueue(runtime, connection, asked, RunTrigger.PERSON)
+        if not new and asked is not None and (run.since, run.until) != asked:
+            work_off(runtime, [run.id], quiet=quiet)
+            run, _ = _enqueue(runtime, connection, asked, RunTrigger.PERSON)
+        queued.append((run, connection))
+    work_off(runtime, [run.id for run, _ in queued], quiet=quiet)
     return [(runtime.runs.get(DEFAULT_WORKSPACE, run.id), connection) for run, connection in queued]
 
 
@@ -95,73 +93,6 @@ def _enqueue(
         since=since,
         until=until,
     )
-
-
-def _work(runtime: Runtime, run_ids: Sequence[str], *, mine: bool, quiet: bool) -> None:
-    """Execute the queue here if this is the executing process, else wait for the other one; show progress meanwhile."""
-    import threading
-
-    if not mine:
-        say("another process executes the runs; waiting for it")
-    failure: list[BaseException] = []
-    loop_task: list[Any] = []
-
-    def execute() -> None:
-        async def run() -> None:
-            loop_task.append((asyncio.get_running_loop(), asyncio.current_task()))
-            await runtime.executor.run_until_idle()
-
-        try:
-            asyncio.run(run())
-        except BaseException as error:  # noqa: BLE001 - handed to the caller's thread
-            failure.append(error)
-
-    worker = threading.Thread(target=execute, name="adjoin-executor") if mine else None
-    if worker is not None:
-        worker.start()
-    try:
-        _watch(runtime, run_ids, worker, quiet=quiet)
-    except BaseException:
-        for loop, task in loop_task:
-            loop.call_soon_threadsafe(task.cancel)
-        raise
-    finally:
-        if worker is not None:
-            worker.join()
-    if failure:
-        raise failure[0]
-
-
-def _watch(runtime: Runtime, run_ids: Sequence[str], worker: Any, *, quiet: bool) -> None:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    from adjoin.db.models import DEFAULT_WORKSPACE
-
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("slices, {task.fields[rows]:,} rows"),
-        TimeElapsedColumn(),
-    )
-    labels = {one.id: one.label for one in runtime.connections.find(DEFAULT_WORKSPACE)}
-    with Progress(*columns, console=console, disable=quiet or not console.is_terminal) as progress:
-        bars = {run_id: progress.add_task("waiting", total=None, rows=0) for run_id in run_ids}
-        while True:
-            rows = [runtime.runs.get(DEFAULT_WORKSPACE, run_id) for run_id in run_ids]
-            for run in rows:
-                progress.update(
-                    bars[run.id],
-                    description=f"{labels.get(run.connection_id, 'connection')}: {run.state}",
-                    total=run.slices_total or None,
-                    completed=run.slices_done,
-                    rows=run.rows,
-                )
-            if all(run.state.ended for run in rows) or (worker is not None and not worker.is_alive()):
-                return
-            time.sleep(0.2)
 
 
 def runs(

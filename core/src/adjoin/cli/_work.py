@@ -1,0 +1,109 @@
+"""Works off queued runs while a person watches: here, or in the process that executes them already."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from adjoin.cli._output import say
+
+if TYPE_CHECKING:
+    from adjoin.runtime import Runtime
+
+__all__ = ["work_off"]
+
+_REDRAW = 0.2  # seconds between two looks at the progress
+_ASK_AGAIN = 1.0  # seconds until a waiting process tries to become the executing one
+
+
+def work_off(runtime: Runtime, run_ids: Sequence[str], *, quiet: bool) -> None:
+    """Return when the runs have ended. Executes the queue here, unless another process does; then waits for that one.
+
+    If that process goes away the runs are executed here. An interruption gives them back to the queue.
+    """
+    waiting = False
+    with _shown(runtime, run_ids, quiet=quiet) as show:
+        while True:
+            with runtime.executor.exclusive() as mine:
+                if mine:
+                    _execute(runtime, show)
+                    return
+            if show():
+                return
+            if not waiting:
+                say("another process executes the runs; waiting for it")
+                waiting = True
+            time.sleep(_ASK_AGAIN)
+
+
+def _execute(runtime: Runtime, show: Callable[[], bool]) -> None:
+    """Run the executor in a thread until nothing is queued, and show the progress meanwhile."""
+    failures: list[BaseException] = []
+    cancel: list[Callable[[], object]] = []
+
+    async def until_idle() -> None:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        if task is not None:
+            cancel.append(lambda: loop.call_soon_threadsafe(task.cancel))
+        await runtime.executor.run_until_idle()
+
+    def execute() -> None:
+        try:
+            asyncio.run(until_idle())
+        except BaseException as error:  # noqa: BLE001 - handed to the caller's thread
+            failures.append(error)
+
+    worker = threading.Thread(target=execute, name="adjoin-executor")
+    worker.start()
+    try:
+        while worker.is_alive():
+            show()
+            worker.join(_REDRAW)
+    except BaseException:
+        for stop in cancel:
+            stop()
+        raise
+    finally:
+        worker.join()
+    if failures:
+        raise failures[0]
+    show()
+
+
+@contextmanager
+def _shown(runtime: Runtime, run_ids: Sequence[str], *, quiet: bool) -> Iterator[Callable[[], bool]]:
+    """Draw a bar for each run, on a terminal; gives a function that redraws them and says whether all have ended."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from adjoin.db.models import DEFAULT_WORKSPACE
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("slices, {task.fields[rows]:,} rows"),
+        TimeElapsedColumn(),
+    )
+    labels = {one.id: one.label for one in runtime.connections.find(DEFAULT_WORKSPACE)}
+    with Progress(*columns, console=console, disable=quiet or not console.is_terminal) as progress:
+        bars = {run_id: progress.add_task("waiting", total=None, rows=0) for run_id in run_ids}
+
+        def show() -> bool:
+            found = [runtime.runs.get(DEFAULT_WORKSPACE, run_id) for run_id in run_ids]
+            for run in found:
+                progress.update(
+                    bars[run.id],
+                    description=f"{labels.get(run.connection_id, 'connection')}: {run.state}",
+                    total=run.slices_total or None,
+                    completed=run.slices_done,
+                    rows=run.rows,
+                )
+            return all(run.state.ended for run in found)
+
+        yield show
