@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import signal
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 ROOT = Path(__file__).resolve().parents[1]
 REAL_FIGURES = Path(os.environ.get("ADJOIN_REALDATA", ROOT.parent / "shared" / "data")) / "meta_ads_real.csv"
@@ -103,7 +105,7 @@ class Answer:
 @pytest.fixture
 def adjoin(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., Answer]:
+) -> Iterator[Callable[..., Answer]]:
     """Run commands in this process, on a home folder of the test's own: `adjoin("sync", "--json")`."""
     for name in [name for name in os.environ if name.startswith("ADJOIN_")]:
         monkeypatch.delenv(name)
@@ -118,7 +120,14 @@ def adjoin(
         said = capsys.readouterr()
         return Answer(int(ended.value.code or 0), said.out, said.err)
 
-    return run
+    handlers, level = logging.getLogger().handlers[:], logging.getLogger().level
+    on_sigterm = signal.getsignal(signal.SIGTERM)
+    yield run
+    # What a command sets up for its process must not outlive the test: its log goes to a stream that is closed by now.
+    structlog.reset_defaults()
+    logging.getLogger().handlers[:] = handlers
+    logging.getLogger().setLevel(level)
+    signal.signal(signal.SIGTERM, on_sigterm)
 
 
 @pytest.fixture(scope="session")

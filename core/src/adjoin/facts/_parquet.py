@@ -105,10 +105,11 @@ class ParquetFile:
                 with self._temporary.open("rb+") as file:
                     os.fsync(file.fileno())
                 self._temporary.replace(self.path)
+                _sync_folder(self.path.parent)
             except OSError:
                 self._temporary.unlink(missing_ok=True)
+                self.path.unlink(missing_ok=True)  # it has its name already when the folder cannot be synced
                 raise
-            _sync_folder(self.path.parent)
         return found
 
     def _write(self, *, whole_groups: bool) -> None:
