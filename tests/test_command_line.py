@@ -12,6 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from adjoin.cli._output import amount
+
 DAYS = ("--from", "2026-02-04", "--to", "2026-03-15")
 
 
@@ -104,6 +106,21 @@ def test_different_currencies_are_not_added_unless_converted(adjoin, synced: Pat
     converted = adjoin("report", *DAYS, "--by", "total", "--currency", "eur", "--json").json
     assert converted["totals"]["currency"] == "EUR"
     assert converted["totals"]["cost_micros"] > 0
+
+
+@pytest.mark.parametrize(
+    ("micros", "currency", "shown"),
+    [
+        (1_234_500_000, "EUR", "1,234.50 EUR"),
+        (629_294_137, "EUR", "629.29 EUR"),
+        (4_438_000_000, "JPY", "4,438 JPY"),
+        (-5_000, "USD", "0.00 USD"),
+        (0, None, "0.00"),
+        (None, "EUR", "–"),
+    ],
+)
+def test_amounts_are_rounded_for_people_only(micros: int | None, currency: str | None, shown: str) -> None:
+    assert amount(micros, currency) == shown
 
 
 def test_the_csv_has_a_line_for_each_row_and_no_formulas(adjoin, synced: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from typing import Any
 
 __all__ = ["amount", "print_json", "print_table", "say"]
@@ -45,13 +46,15 @@ def print_table(
 
 
 def amount(micros: int | None, currency: str | None) -> str:
-    """Write micros as an amount with its currency, exactly: `1,234.50 EUR`; yen without decimals."""
+    """Write micros for people, rounded to the currency's smallest unit: `1,234.50 EUR`, `1,235 JPY`."""
     if micros is None:
         return "–"
-    whole, rest = divmod(abs(micros), 1_000_000)
-    decimals = f"{rest:06d}".rstrip("0")
-    if currency != "JPY" or decimals:
-        decimals = decimals.ljust(2, "0")
-    sign = "-" if micros < 0 else ""
-    number = f"{sign}{whole:,}" + (f".{decimals}" if decimals else "")
-    return f"{number} {currency}" if currency else number
+    places = 0 if currency in _WITHOUT_DECIMALS else 2
+    number = (Decimal(micros) / 1_000_000).quantize(Decimal(1).scaleb(-places)) + 0  # no -0.00
+    return f"{number:,} {currency}" if currency else f"{number:,}"
+
+
+#: Currencies that have no smaller unit in ISO 4217.
+_WITHOUT_DECIMALS = frozenset(
+    {"BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"}
+)
