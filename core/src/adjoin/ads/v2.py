@@ -116,7 +116,7 @@ class Stream:
 
     `yields` names datasets that arrive in the same answers (conversions by action inside the ad rows, say), so that
     they cost no second call. `max_window_days` bounds one request; `retention_days` is how far back the platform
-    answers at all. `level` orders the datasets of one grain family: the coarser is reconciled against the finer.
+    answers at all.
     """
 
     name: str
@@ -209,8 +209,8 @@ class CodeGrant:
 class Credential:
     """What authorises requests. Stored encrypted, handed to the plugin only to renew it.
 
-    `expires_at` is None where the platform gave no expiry. `renew_before` says how long before the expiry a
-    scheduled run should renew. `can_renew` is False where only a person can renew it (no refresh token).
+    `expires_at` is None where the platform gave no expiry. `can_renew` is False where only a person can renew it (no
+    refresh token).
     """
 
     access_token: str
