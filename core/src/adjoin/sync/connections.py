@@ -180,14 +180,18 @@ class Connections:
         )
 
     def _save_credential(self, connection: Connection, renewed: v2.Credential) -> None:
-        blob = seal_credential(self._vault, renewed, workspace=connection.workspace_id, connection=connection.id)
         with self._store.write() as session:
             stored = session.get_one(Connection, (connection.workspace_id, connection.id))
-            stored.credential = blob
-            stored.credential_version += 1
-            stored.expires_at = renewed.expires_at
-            stored.can_renew = renewed.can_renew
+            self._put_credential(stored, renewed)
             session.add(stored)
+
+    def _put_credential(self, connection: Connection, credential: v2.Credential) -> None:
+        connection.credential = seal_credential(
+            self._vault, credential, workspace=connection.workspace_id, connection=connection.id
+        )
+        connection.credential_version += 1
+        connection.expires_at = credential.expires_at
+        connection.can_renew = credential.can_renew
 
     def _store_connection(
         self,
@@ -209,15 +213,11 @@ class Connections:
                     label=label or self.describe(platform).title,
                     created_at=now,
                 )
+            connection.label = label or connection.label
             connection.base_url = base_url
             connection.state = ConnectionState.OK
             connection.last_error = None
-            connection.credential = seal_credential(
-                self._vault, credential, workspace=workspace_id, connection=connection.id
-            )
-            connection.credential_version += 1
-            connection.expires_at = credential.expires_at
-            connection.can_renew = credential.can_renew
+            self._put_credential(connection, credential)
             session.add(connection)
             session.flush()
             notes = save_accounts(session, connection, accounts, now=now)
