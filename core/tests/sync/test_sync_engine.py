@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -168,6 +169,37 @@ def test_a_listing_that_breaks_off_marks_nothing_as_gone(house):
     house.clock.advance(3600)
     assert house.sync().state is RunState.PARTLY
     assert house.entities()["c2"].gone_at is None
+
+
+def test_what_did_not_change_is_neither_asked_for_again_nor_gone(any_house):
+    """Changed entities come between the complete listings of each day; only those can say that something is gone."""
+    house = any_house
+    house.platform.streams = tuple(
+        replace(stream, incremental=True) if stream.kind == "entities" else stream for stream in house.platform.streams
+    )
+    house.sync()
+    house.platform.asked.clear()
+    house.platform.answer = lambda request: (
+        [v2.EntityBatch(entities=(house.platform.campaign("a1", "c2", daily_budget_micros=5),))]
+        if request.updated_since is not None and request.account.id == "a1"
+        else None
+    )
+    first = house.clock.now()
+    house.clock.advance(6 * 3600)
+    house.sync()
+    asked = {one.account.id: one.updated_since for one in house.platform.asked if one.window is None}
+    assert set(asked.values()) == {first - timedelta(minutes=30)}
+    found = house.entities()
+    assert {one.id: (one.gone_at, one.detail) for one in found.values()} == {
+        "c1": (None, {}),
+        "c2": (None, {"daily_budget_micros": 5}),
+    }
+    house.platform.asked.clear()
+    house.platform.campaigns = lambda account_id: ("c2",)
+    house.clock.advance(18 * 3600)
+    house.sync()
+    assert {one.updated_since for one in house.platform.asked} == {None}
+    assert house.entities()["c1"].gone_at == house.clock.now()
 
 
 def _off(house, dataset, day, change):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adjoin.ads import v2
-from adjoin.sync.planner import account_today, plan_account, windows_of
+from adjoin.sync.planner import Listing, account_today, plan_account, windows_of
 
 NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
 TODAY = date(2026, 3, 15)
@@ -24,10 +24,12 @@ def facts(**options):
     return v2.Stream(**({"name": "ad_daily", "kind": "facts", "look_back": (v2.LookBack(days=3),)} | options))
 
 
-def planned(*streams, now=NOW, zone="UTC", start=date(2026, 1, 1), fetched=None, asked=None):
+def planned(*streams, now=NOW, zone="UTC", start=date(2026, 1, 1), fetched=None, listed=None, asked=None):
     account = v2.Account(id="a1", name="Shop", currency="EUR", time_zone=zone)
     description = v2.Description(title="P", base_url="", api_version="1", auth=v2.Auth(), streams=streams)
-    return plan_account(account, description, now=now, history_start=start, fetched=fetched or {}, asked=asked)
+    return plan_account(
+        account, description, now=now, history_start=start, fetched=fetched or {}, listed=listed, asked=asked
+    )
 
 
 def windows(*streams, **options):
@@ -241,3 +243,28 @@ def test_a_plan_covers_exactly_the_days_that_are_due(tiers, fetched, longest, zo
         assert (day in listed) == due
     assert all(start <= day <= today for day in listed)
     assert [one.until for one in found] == sorted([one.until for one in found], reverse=True)
+
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("complete_at", "asked_at", "since"),
+    [
+        (NOW - 6 * HOUR, NOW - 2 * HOUR, NOW - 2 * HOUR - HOUR / 2),
+        (NOW - 6 * HOUR, NOW - 6 * HOUR, NOW - 6 * HOUR - HOUR / 2),
+        (NOW - 23 * HOUR, NOW - 2 * HOUR, None),  # what the platform has forgotten shows in a complete listing alone
+        (None, NOW - 2 * HOUR, None),
+        (NOW + HOUR, NOW + HOUR, None),  # the platform's clock was put back
+    ],
+)
+def test_changed_entities_are_asked_for_where_all_were_listed_within_a_day(complete_at, asked_at, since):
+    """With half an hour more than the time passed, as platforms list changes late."""
+    stream = v2.Stream(name="ads", kind="entities", incremental=True)
+    listed = {"ads": Listing(asked_at=asked_at, complete_at=complete_at)}
+    assert [piece.updated_since for piece in planned(stream, listed=listed)] == [since]
+
+
+def test_a_list_that_cannot_give_changes_is_read_whole():
+    listed = {"ads": Listing(asked_at=NOW, complete_at=NOW)}
+    assert [piece.updated_since for piece in planned(v2.Stream(name="ads", kind="entities"), listed=listed)] == [None]

@@ -48,6 +48,7 @@ __all__ = [
     "Fault",
     "FieldChange",
     "Hint",
+    "Keyword",
     "LookBack",
     "RateLimit",
     "ReadRequest",
@@ -116,7 +117,8 @@ class Stream:
 
     `yields` names datasets that arrive in the same answers (conversions by action inside the ad rows, say), so that
     they cost no second call. `max_window_days` bounds one request; `retention_days` is how far back the platform
-    answers at all.
+    answers at all. A list of entities that is `incremental` can be asked for what has changed since an instant
+    (`ReadRequest.updated_since`).
     """
 
     name: str
@@ -125,6 +127,7 @@ class Stream:
     look_back: tuple[LookBack, ...] = (LookBack(days=28),)
     retention_days: int | None = None
     max_window_days: int = 31
+    incremental: bool = False
 
 
 @payload
@@ -142,7 +145,8 @@ class Description:
 
     `levels` are the platform's own words for campaign, ad group and ad. `known_gaps` explains, per pair
     `"fine<coarse"` of datasets, why the finer one may hold less than the coarser one on this platform. `limits` pace
-    requests before the platform has to refuse.
+    requests before the platform has to refuse. `hosts` are the platform's other addresses (`https://host`) that may get
+    the connection's token, where it has one per service.
     """
 
     title: str
@@ -157,6 +161,7 @@ class Description:
     conversions_note: str = ""
     known_gaps: Mapping[str, str] = field(default_factory=dict)
     docs_url: str = ""
+    hosts: tuple[str, ...] = ()
 
     def stream(self, name: str) -> Stream:
         """Return one stream; KeyError if the platform does not offer it."""
@@ -340,9 +345,11 @@ class Client(Protocol):
     ) -> Reply:
         """Send a request and return the good answer.
 
-        `url` is a path below the base URL, or an absolute URL on the same host (a `next` link). `account` names the
-        rate bucket. `repeatable` says whether sending it twice is harmless; without it, GET and HEAD are, others are
-        not. `authorised=False` sends no token, as at the token endpoint. Raises PlatformError.
+        `url` is a path below the base URL, or an absolute URL on the same host (a `next` link) or on one of the
+        description's `hosts`. A query inside it is sent byte for byte, so it must be encoded. `account` names the rate
+        bucket. `repeatable` says whether sending it twice is harmless; without it, GET and HEAD are, others are not.
+        `authorised=False` sends no token, as at a token endpoint or for a signed download; it may go to any https
+        address. Raises PlatformError.
         """
         ...
 
@@ -355,6 +362,7 @@ class Client(Protocol):
         headers: Mapping[str, str] | None = None,
         json: object = None,
         account: str = "",
+        authorised: bool = True,
         cost: int = 1,
     ) -> AbstractAsyncContextManager[ReplyStream]:
         """Send a repeatable request and read the answer while it arrives. A refusal raises before the first chunk."""
@@ -460,7 +468,23 @@ class Ad:
     updated_at: datetime | None = None
 
 
-Entity: TypeAlias = Campaign | AdGroup | Ad
+@payload
+class Keyword:
+    """A keyword that an ad group bids on; `name` is its text. Negative keywords are none of these."""
+
+    id: str
+    account_id: str
+    campaign_id: str
+    ad_group_id: str
+    name: str
+    match_type: Literal["exact", "phrase", "broad", "unknown"]
+    status: Status
+    native_status: str
+    bid_micros: int | None = None
+    updated_at: datetime | None = None
+
+
+Entity: TypeAlias = Campaign | AdGroup | Ad | Keyword
 
 
 @payload
@@ -482,7 +506,8 @@ class DateWindow:
 class ReadRequest:
     """One slice: a stream of an account, for facts with a window of days.
 
-    `updated_since` asks for changed entities only; a plugin that cannot do this reads all of them.
+    `updated_since` asks an incremental stream for the entities that have changed since then, the removed ones with
+    their last state; where the platform does not remember that far back, the plugin reads all of them.
     """
 
     stream: str

@@ -102,10 +102,11 @@ async def _accounts(kernel: Kernel, platform: str, base_url: str, token: str) ->
     from adjoin.ads import v2
     from adjoin.http.client import ApiClient
     from adjoin.http.credentials import CredentialKeeper
-    from adjoin.sync.connections import SANDBOX_APP
+    from adjoin.sync.connections import sandbox_app_of
 
+    app = sandbox_app_of(kernel.hook(v2.Ads.describe).one(platform))
     credential = v2.Credential(access_token=token)
-    client = ApiClient(app=SANDBOX_APP, base_url=base_url, credentials=CredentialKeeper(credential))
+    client = ApiClient(app=app, base_url=base_url, credentials=CredentialKeeper(credential))
     try:
         found = await kernel.hook(v2.Ads.accounts).aone(platform, client=client)
     finally:

@@ -87,6 +87,7 @@ class EntityKind(StrEnum):
     CAMPAIGN = "campaign"
     AD_GROUP = "ad_group"
     AD = "ad"
+    KEYWORD = "keyword"
 
 
 class CatchUp(StrEnum):
@@ -205,7 +206,7 @@ class Account(Base, table=True):
 
 
 class Entity(Base, table=True):
-    """A campaign, ad group or ad. `detail` holds what only its kind has: budgets, dates, addresses."""
+    """A campaign, ad group, ad or keyword. `detail` holds what only its kind has: budgets, dates, addresses."""
 
     __tablename__ = "entities"
     __table_args__ = (
@@ -259,7 +260,8 @@ class Run(Base, table=True):
     """One execution of a sync for a connection; a connection has one queued or running at most.
 
     `since` and `until` are the days asked for, if any were. `epoch` grows with every attempt that takes the
-    run; a worker that holds an older one must not write. A higher `priority` goes first.
+    run; a worker that holds an older one must not write. A higher `priority` goes first. `requests` counts what was
+    sent, `operations` what it costs of the platform's quota.
     """
 
     __tablename__ = "runs"
@@ -296,6 +298,7 @@ class Run(Base, table=True):
     slices_done: int = 0
     rows: int = Field(default=0, sa_type=sa.BigInteger)
     requests: int = Field(default=0, sa_type=sa.BigInteger)
+    operations: int = Field(default=0, sa_type=sa.BigInteger, sa_column_kwargs={"server_default": sa.text("0")})
     error: str | None = None
     differences: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
     notes: list[str] = Field(default_factory=list, sa_type=JSON)
@@ -304,7 +307,8 @@ class Run(Base, table=True):
 class Slice(Base, table=True):
     """A stream of an account, for facts with a window of days.
 
-    `staged` lists its files as objects: dataset, path, rows, checksum.
+    `staged` lists its files as objects: dataset, path, rows, checksum. `updated_since` is set where only changed
+    entities are asked for; `asked_at` is the platform's own time when the reading began.
     """
 
     __tablename__ = "slices"
@@ -320,6 +324,8 @@ class Slice(Base, table=True):
     stream: str
     since: date | None = None
     until: date | None = None
+    updated_since: datetime | None = Field(default=None, sa_type=Instant)
+    asked_at: datetime | None = Field(default=None, sa_type=Instant)
     state: SliceState = Field(default=SliceState.PLANNED, sa_type=EnumText(SliceState))
     attempts: int = 0
     rows: int = Field(default=0, sa_type=sa.BigInteger)

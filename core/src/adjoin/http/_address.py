@@ -1,9 +1,9 @@
-"""Which addresses a client may send its token to: those of its own platform."""
+"""Which addresses a client may send a request to: with its token only those of its own platform."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import httpx
 
@@ -28,10 +28,18 @@ def base_address(url: str) -> httpx.URL:
     return base
 
 
-def target_address(base: httpx.URL, url: str, *, redact: Callable[[str], str]) -> httpx.URL:
-    """Join a path to the base URL, or accept an absolute URL of the same scheme, host and port.
+def target_address(
+    base: httpx.URL,
+    url: str,
+    *,
+    hosts: Collection[httpx.URL] = (),
+    authorised: bool = True,
+    redact: Callable[[str], str],
+) -> httpx.URL:
+    """Join a path to the base URL, or accept an absolute URL of the same scheme, host and port, or of one of `hosts`.
 
-    PlatformError(kind=invalid) for any other, as a platform may name one in a `next` link.
+    A request without the token may go to any https address. PlatformError(kind=invalid) for any other, as a platform
+    may name one in a `next` link.
     """
     try:
         if not _ABSOLUTE.match(url):
@@ -42,7 +50,8 @@ def target_address(base: httpx.URL, url: str, *, redact: Callable[[str], str]) -
         raise PlatformError(
             f"{redact(url)!r} is no URL: {redact(str(error))}", kind=ErrorKind.INVALID, code="bad_url"
         ) from None
-    if _origin(target) != _origin(base) or target.userinfo:
+    known = _origin(target) in {_origin(each) for each in (base, *hosts)}
+    if not (known or (not authorised and target.scheme == "https" and target.host)) or target.userinfo:
         raise PlatformError(
             f"The platform sent a link to another host: {target.scheme}://{target.host}, "
             f"expected {base.scheme}://{base.netloc.decode()}. It was not followed",

@@ -77,6 +77,7 @@ class ApiClient:
     stop.
 
     - `credentials`: None for a connection that is only being made; then every request must be `authorised=False`.
+    - `hosts`: other addresses of the platform that may get the token (`Description.hosts`).
     - `inspect`: the plugin's hook; without it the status decides (`verdicts.inspect_status`).
     - `pace`: the limits it shares with others; without it the client paces itself by what it is told alone.
     - `clock`: give a PlatformClock to learn what time it is at the platform.
@@ -92,6 +93,7 @@ class ApiClient:
         *,
         app: App,
         base_url: str,
+        hosts: Collection[str] = (),
         credentials: CredentialKeeper | None = None,
         inspect: Callable[[Reply], Verdict] | None = None,
         pace: Pace | None = None,
@@ -109,6 +111,7 @@ class ApiClient:
     ) -> None:
         self._app = app
         self._base = base_address(base_url)
+        self._hosts = tuple(map(base_address, hosts))
         self._credentials = credentials
         self._clock = clock if isinstance(clock, PlatformClock) else PlatformClock(clock or SystemClock())
         self._inspect = inspect or (lambda reply: inspect_status(reply, now=self._clock.now()))
@@ -132,6 +135,7 @@ class ApiClient:
         self._warned: set[str] = set()
         self._transports = _wire.Transports(base_url=self._base, given=transport)
         self._requests = 0
+        self._operations = 0
         hidden = [v for k, v in app.extra.items() if k in secret_fields or is_secret_name(k)]
         self._redact_app = Redactor([app.client_secret, *hidden])
 
@@ -150,6 +154,11 @@ class ApiClient:
     def requests(self) -> int:
         """How many requests were sent, repeated ones included."""
         return self._requests
+
+    @property
+    def operations(self) -> int:
+        """What they cost of the platform's quota: the sum of their `cost`."""
+        return self._operations
 
     def now(self) -> datetime:
         return self._clock.now()
@@ -206,12 +215,13 @@ class ApiClient:
         headers: Mapping[str, str] | None = None,
         json: object = None,
         account: str = "",
+        authorised: bool = True,
         cost: int = 1,
     ) -> AsyncIterator[v2.ReplyStream]:
         """Send a repeatable request and read the answer while it arrives; see `adjoin.ads.v2.Client.stream`."""
         call = self._call(
             method, url, params=params, headers=headers, form=None, json=json, account=account,
-            repeatable=True, authorised=True, cost=cost, streamed=True,
+            repeatable=True, authorised=authorised, cost=cost, streamed=True,
         )  # fmt: skip
         outcome = await self._perform(call)
         if outcome.response is None:
@@ -241,7 +251,7 @@ class ApiClient:
         streamed: bool,
     ) -> _Call:
         method = method.upper()
-        target = target_address(self._base, url, redact=self._redact)
+        target = target_address(self._base, url, hosts=self._hosts, authorised=authorised, redact=self._redact)
         if params:
             target = target.copy_merge_params(dict(params))
         sent = httpx.Headers({"Accept": "*/*", "Accept-Encoding": "gzip, deflate", "User-Agent": self._user_agent})
@@ -338,6 +348,7 @@ class ApiClient:
             call.method, call.url, headers=headers, content=call.body or None, extensions={"timeout": self._timeout}
         )
         self._requests += 1
+        self._operations += call.cost
         started = self._clock.monotonic()
         outcome = await self._send(call, request)
         fault = outcome.fault

@@ -23,12 +23,19 @@ from adjoin.settings import app_of
 from adjoin.sync.entities import save_accounts
 from adjoin.sync.schedules import ensure_schedule
 
-__all__ = ["SANDBOX_APP", "Connected", "Connections"]
-
-#: The registration that every sandbox accepts.
-SANDBOX_APP = v2.App(client_id="sandbox-app", client_secret="sandbox-secret")  # noqa: S106 - known to everyone
+__all__ = ["Connected", "Connections", "sandbox_app_of"]
 
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+def sandbox_app_of(description: v2.Description) -> v2.App:
+    """Return the registration that a platform's sandbox accepts. It is known to everyone."""
+    fields = [field.name for field in description.auth.app_fields if field.required]
+    return v2.App(
+        client_id="sandbox-app",
+        client_secret="sandbox-secret",  # noqa: S106
+        extra={name: f"sandbox-{name}" for name in fields},
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +77,7 @@ class Connections:
         """Return the registration to use with a platform at an address. Sandboxes on this machine have their own."""
         description = self.describe(platform)
         if base_url.rstrip("/") != description.base_url.rstrip("/") and urlsplit(base_url).hostname in _LOOPBACK:
-            return SANDBOX_APP
+            return sandbox_app_of(description)
         return app_of(platform, description, self._environ)
 
     def bare_client(self, platform: str, base_url: str) -> ApiClient:
@@ -164,6 +171,7 @@ class Connections:
         return ApiClient(
             app=app,
             base_url=base_url or "https://invalid.invalid",  # a rows plugin brings its own way to its platform
+            hosts=description.hosts,
             credentials=keeper,
             inspect=(lambda reply: inspect.one(platform, reply=reply)) if inspect.implemented_by(platform) else None,
             pace=Pace(

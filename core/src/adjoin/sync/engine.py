@@ -314,6 +314,7 @@ class Engine:
         asked = None
         if attempt.since is not None and attempt.until is not None:
             asked = v2.DateWindow(since=attempt.since, until=attempt.until)
+        listings = self._book.listings(connection)
         planned: list[PlannedSlice] = []
         for account in accounts.values():
             try:
@@ -331,6 +332,7 @@ class Engine:
                 now=now,
                 history_start=start,
                 fetched=self._fetched(connection, account.id),
+                listed=listings.get(account.id),
                 asked=asked,
             )
         if asked is not None and accounts and not any(piece.window for piece in planned):
@@ -399,6 +401,7 @@ class Engine:
             error=error,
             notes=[*progress.notes, *progress.failures[:50]],
             requests=0 if client is None else client.requests,
+            operations=0 if client is None else client.operations,
             connection=health,
         )
         try:  # an ended run is never resumed

@@ -18,7 +18,12 @@ from adjoin.errors import WrongResult
 
 __all__ = ["mark_gone", "save_accounts", "save_entities"]
 
-_KINDS = {v2.Campaign: EntityKind.CAMPAIGN, v2.AdGroup: EntityKind.AD_GROUP, v2.Ad: EntityKind.AD}
+_KINDS = {
+    v2.Campaign: EntityKind.CAMPAIGN,
+    v2.AdGroup: EntityKind.AD_GROUP,
+    v2.Ad: EntityKind.AD,
+    v2.Keyword: EntityKind.KEYWORD,
+}
 _OWN_COLUMNS = {"id", "account_id", "name", "status", "native_status", "campaign_id", "ad_group_id"}
 
 

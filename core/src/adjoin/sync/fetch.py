@@ -24,7 +24,12 @@ __all__ = ["SliceReader"]
 T = TypeVar("T")
 
 #: What a complete listing of a stream tells about: entities of the kind that it does not show are gone.
-_KINDS = {"campaigns": EntityKind.CAMPAIGN, "ad_groups": EntityKind.AD_GROUP, "ads": EntityKind.AD}
+_KINDS = {
+    "campaigns": EntityKind.CAMPAIGN,
+    "ad_groups": EntityKind.AD_GROUP,
+    "ads": EntityKind.AD,
+    "keywords": EntityKind.KEYWORD,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +47,13 @@ class SliceReader:
 
     async def read(self, account: v2.Account, piece: Slice) -> None:
         """Read a slice from its start to its end. Raises PlatformError, PluginError, StateError or Fenced."""
-        await self._update(piece, state=SliceState.FETCHING, attempts=piece.attempts + 1, started_at=self.clock.now())
+        await self._update(
+            piece,
+            state=SliceState.FETCHING,
+            attempts=piece.attempts + 1,
+            started_at=self.clock.now(),
+            asked_at=self.client.now(),
+        )
         if piece.since is None or piece.until is None:
             await self._read_entities(account, piece)
         else:
@@ -51,7 +62,7 @@ class SliceReader:
 
     async def _read_entities(self, account: v2.Account, piece: Slice) -> None:
         count = 0
-        request = v2.ReadRequest(stream=piece.stream, account=account)
+        request = v2.ReadRequest(stream=piece.stream, account=account, updated_since=piece.updated_since)
         async with aclosing(self._batches(request)) as batches:
             async for batch in batches:
                 if not isinstance(batch, v2.EntityBatch):
@@ -75,7 +86,7 @@ class SliceReader:
 
     def _complete(self, account: v2.Account, piece: Slice, count: int) -> None:
         now = self.clock.now()
-        kind = _KINDS.get(piece.stream)
+        kind = _KINDS.get(piece.stream) if piece.updated_since is None else None
         if kind is not None and piece.started_at is not None:
             with self.book.fenced(self.attempt, now=now) as (session, _):
                 mark_gone(

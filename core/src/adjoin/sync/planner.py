@@ -9,11 +9,17 @@ from zoneinfo import ZoneInfo
 
 from adjoin.ads.v2 import Account, DateWindow, Description, Stream
 
-__all__ = ["PlannedSlice", "account_today", "plan_account", "windows_of"]
+__all__ = ["Listing", "PlannedSlice", "account_today", "plan_account", "windows_of"]
 
 #: The part of a tier's interval after which it counts as passed. A run at the same hour of each day comes a little less
 #: than a day after the last one had read, and must not wait for another day.
 _PUNCTUALITY = 0.9
+
+#: How often an incremental list of entities is read from end to end all the same.
+_COMPLETE_EVERY = timedelta(days=1)
+
+#: Platforms write their lists of changes some minutes late.
+_CHANGES_LAG = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +29,15 @@ class PlannedSlice:
     account_id: str
     stream: str
     window: DateWindow | None
+    updated_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """When, by the platform's clock, a list of entities was last read: at all, and from end to end."""
+
+    asked_at: datetime
+    complete_at: datetime | None
 
 
 def account_today(account: Account, now: datetime) -> date:
@@ -37,16 +52,23 @@ def plan_account(
     now: datetime,
     history_start: date,
     fetched: Mapping[str, Mapping[date, datetime]],
+    listed: Mapping[str, Listing] | None = None,
     asked: DateWindow | None = None,
 ) -> list[PlannedSlice]:
     """Return the slices for one account: entities first, then facts with the newest days first.
 
-    `fetched` says per dataset when each committed day was last read. With `asked`, exactly those days are read
-    again, as far as the platform still answers for them; without it, the days that the rules call for.
+    `fetched` says per dataset when each committed day was last read, `listed` per list of entities when that was. With
+    `asked`, exactly those days are read again, as far as the platform still answers for them; without it, the days that
+    the rules call for.
     """
     today = account_today(account, now)
     planned = [
-        PlannedSlice(account_id=account.id, stream=stream.name, window=None)
+        PlannedSlice(
+            account_id=account.id,
+            stream=stream.name,
+            window=None,
+            updated_since=_changes_since(stream, (listed or {}).get(stream.name), now),
+        )
         for stream in description.streams
         if stream.kind == "entities"
     ]
@@ -77,6 +99,18 @@ def windows_of(days: Iterable[date], longest: int) -> list[DateWindow]:
         else:
             windows.append(DateWindow(since=day, until=day))
     return windows
+
+
+def _changes_since(stream: Stream, last: Listing | None, now: datetime) -> datetime | None:
+    """Return from when on changes are asked for, None to list everything.
+
+    What a platform has forgotten shows only in a complete listing, so there is one each day.
+    """
+    if not stream.incremental or last is None or last.complete_at is None:
+        return None
+    if now - last.complete_at >= _COMPLETE_EVERY * _PUNCTUALITY or last.asked_at > now:
+        return None
+    return last.asked_at - _CHANGES_LAG
 
 
 def _continues(window: DateWindow, day: date, longest: int) -> bool:

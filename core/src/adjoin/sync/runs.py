@@ -18,7 +18,7 @@ from sqlmodel import Session, col, select
 
 from adjoin.db.models import Connection, ConnectionState, Run, RunState, RunTrigger, Slice, SliceState
 from adjoin.errors import Fenced, UnknownName
-from adjoin.sync.planner import PlannedSlice
+from adjoin.sync.planner import Listing, PlannedSlice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -186,6 +186,7 @@ class RunBook:
         error: str | None = None,
         notes: Iterable[str] = (),
         requests: int = 0,
+        operations: int = 0,
         connection: dict[str, Any] | None = None,
     ) -> None:
         """End the run and note on the connection how it went. One that was switched off meanwhile stays so."""
@@ -195,6 +196,7 @@ class RunBook:
             run.finished_at = now
             run.notes = [*run.notes, *(note for note in notes if note not in run.notes)]
             run.requests += requests
+            run.operations += operations
             stored = session.get(Connection, (attempt.workspace_id, attempt.connection_id))
             if stored is not None:
                 switched_off = stored.state is ConnectionState.DISABLED
@@ -202,6 +204,29 @@ class RunBook:
                     if name != "state" or not switched_off:
                         setattr(stored, name, value)
                 session.add(stored)
+
+    def listings(self, connection: Connection) -> dict[str, dict[str, Listing]]:
+        """Return per account and stream when the connection's entities were last listed."""
+        complete = sa.case((col(Slice.updated_since).is_(None), col(Slice.asked_at)))
+        query = (
+            select(col(Slice.account_id), col(Slice.stream), sa.func.max(col(Slice.asked_at)), sa.func.max(complete))
+            .join(Run, sa.and_(col(Run.workspace_id) == col(Slice.workspace_id), col(Run.id) == col(Slice.run_id)))
+            .where(
+                col(Run.workspace_id) == connection.workspace_id,
+                col(Run.connection_id) == connection.id,
+                col(Slice.state) == SliceState.COMMITTED,
+                col(Slice.since).is_(None),
+                col(Slice.asked_at).is_not(None),
+            )
+            .group_by(col(Slice.account_id), col(Slice.stream))
+        )
+        found: dict[str, dict[str, Listing]] = {}
+        with self._store.read() as session:
+            for account_id, stream, asked_at, complete_at in session.exec(query):
+                if asked_at is None:
+                    continue
+                found.setdefault(account_id, {})[stream] = Listing(asked_at=asked_at, complete_at=complete_at)
+        return found
 
     def get(self, workspace_id: str, run_id: str) -> Run:
         """Return a run as it stands now. Raises UnknownName."""
@@ -270,4 +295,5 @@ def _slice(attempt: Attempt, piece: PlannedSlice, number: int) -> Slice:
         stream=piece.stream,
         since=None if piece.window is None else piece.window.since,
         until=None if piece.window is None else piece.window.until,
+        updated_since=piece.updated_since,
     )
