@@ -10,7 +10,7 @@ import pytest
 
 from adjoin.ads import v2
 from adjoin.contract import hookimpl
-from adjoin.db.models import ConnectionState, RunState
+from adjoin.db.models import ConnectionState, RunState, RunTrigger
 from adjoin.surface import v1 as surface
 
 TODAY = date(2026, 3, 15)
@@ -94,12 +94,33 @@ def test_days_out_of_reach_are_said(house):
         v2.Stream(name=one.name, kind=one.kind, retention_days=30) for one in house.platform.streams
     )
     run = house.sync(date(2025, 1, 1), date(2025, 1, 5))
-    assert run.notes == [
-        (
-            "2025-01-01 to 2025-01-05 has no day that can be read: Fake answers for the past 30 days up to today, and "
-            "today is 2026-03-15 there"
-        )
+    assert run.state is RunState.FAILED
+    assert run.error == (
+        "2025-01-01 to 2025-01-05 has no day that can be read: the platform answers from 2026-02-13 on "
+        "(Fake; today is 2026-03-15 there)"
+    )
+    partly = house.sync(date(2026, 2, 1), date(2026, 2, 15))
+    assert partly.state is RunState.SUCCEEDED
+    assert partly.notes == [
+        "not all of 2026-02-01 to 2026-02-15 can be read: the platform answers from 2026-02-13 on (Fake)"
     ]
+    assert set(house.covered("account_daily")) == {date(2026, 2, day) for day in (13, 14, 15)}
+
+
+def test_a_run_can_be_limited_to_accounts_and_streams(house):
+    """Neither the others' days nor their entities are touched."""
+    house.book.enqueue(
+        workspace_id=house.connection.workspace_id,
+        connection_id=house.connection.id,
+        trigger=RunTrigger.PERSON,
+        now=house.clock.now(),
+        accounts=["a2"],
+        streams=["campaign_daily"],
+    )
+    assert house.execute(house.take()).state is RunState.SUCCEEDED
+    assert {(one.account.id, one.stream) for one in house.platform.asked} == {("a2", "campaign_daily")}
+    assert {row["account_id"] for row in house.committed("campaign_daily")} == {"a2"}
+    assert house.entities("a2") == {}
 
 
 def test_accounts_that_are_not_read_are_said(house):

@@ -23,6 +23,8 @@ _NAMES = {
     "campaign": ("platform", "campaign_name", "campaign_id"),
     "ad_group": ("platform", "ad_group_name", "ad_group_id"),
     "ad": ("platform", "ad_name", "ad_id"),
+    "keyword": ("platform", "keyword_name", "keyword_id"),
+    "search_term": ("platform", "search_term"),
     "day": ("date",),
     "total": (),
 }
@@ -37,6 +39,8 @@ class By(StrEnum):
     CAMPAIGN = "campaign"
     AD_GROUP = "ad_group"
     AD = "ad"
+    KEYWORD = "keyword"
+    SEARCH_TERM = "search_term"
     DAY = "day"
 
 

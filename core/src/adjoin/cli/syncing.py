@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +12,9 @@ from adjoin.cli._output import print_json, print_table, say
 from adjoin.cli._work import work_off
 
 if TYPE_CHECKING:
-    from adjoin.db.models import Connection, Run, RunTrigger
+    from adjoin.db.models import Connection, Run
     from adjoin.runtime import Runtime
+    from adjoin.sync.choosing import Choice
 
 __all__ = ["parse_day", "register", "sync_connections"]
 
@@ -28,20 +29,24 @@ def register(app: typer.Typer) -> None:
 
 def sync(
     platform: str = typer.Option("", "--platform", help="Only the connections of this platform."),
+    account: list[str] = typer.Option([], "--account", help="Only this account; may be repeated."),
+    dataset: list[str] = typer.Option([], "--dataset", help="Only this dataset; may be repeated."),
     since: str = typer.Option("", "--since", metavar="DAY", help="Read these days again, from this one on."),
     until: str = typer.Option("", "--until", metavar="DAY", help="The last day to read again (default: today)."),
     as_json: bool = typer.Option(False, "--json", help="Print the runs as JSON."),
 ) -> None:
     """Sync all connections and wait for the end. Exit code 0 done, 1 failed, 3 partly.
 
-    Example: adjoin sync --platform meta --since 2026-11-01
+    Example: adjoin sync --platform meta --since 2026-11-01 --dataset ad_daily
     """
     from adjoin.runtime import Runtime
     from adjoin.settings import load_settings
 
     with Runtime(load_settings()) as runtime:
         asked = _asked(since, until, runtime.clock.now())
-        done = sync_connections(runtime, platform=platform or None, asked=asked, quiet=as_json)
+        done = sync_connections(
+            runtime, platform=platform or None, asked=asked, accounts=account, datasets=dataset, quiet=as_json
+        )
     if as_json:
         print_json([_as_json(run, connection) for run, connection in done])
     else:
@@ -55,43 +60,58 @@ def sync_connections(
     *,
     platform: str | None = None,
     asked: tuple[date, date] | None = None,
+    accounts: Collection[str] = (),
+    datasets: Collection[str] = (),
     quiet: bool = False,
 ) -> list[tuple[Run, Connection]]:
     """Queue a run for each connection, execute it here or wait for the process that does, and return how they ended.
 
-    A run that an earlier process left unfinished is resumed first; asked-for days are then read by a run of their own.
+    A run that an earlier process left unfinished is resumed first; what was asked for is then read by a run of its own.
     """
-    from adjoin.db.models import DEFAULT_WORKSPACE, RunTrigger
-    from adjoin.errors import UsageError
+    from adjoin.db.models import DEFAULT_WORKSPACE
+    from adjoin.sync.choosing import choose
 
-    if platform is not None:
-        runtime.connections.describe(platform)
-    found = runtime.connections.find(DEFAULT_WORKSPACE, platform=platform)
-    if not found:
-        what = f" to {platform}" if platform else ""
-        raise UsageError(f"there is no connection{what} to sync; run `adjoin connect {platform or 'PLATFORM'}`")
+    choices = choose(
+        runtime.store,
+        runtime.connections,
+        workspace_id=DEFAULT_WORKSPACE,
+        platform=platform,
+        days=asked,
+        accounts=accounts,
+        datasets=datasets,
+    )
+    limited = bool(asked or accounts or datasets)
     queued = []
-    for connection in found:
-        run, new = _enqueue(runtime, connection, asked, RunTrigger.PERSON)
-        if not new and asked is not None and (run.since, run.until) != asked:
+    for choice in choices:
+        run, new = _enqueue(runtime, choice)
+        if not new and limited and not _same(run, choice):
             work_off(runtime, [run.id], quiet=quiet)
-            run, _ = _enqueue(runtime, connection, asked, RunTrigger.PERSON)
-        queued.append((run, connection))
+            run, _ = _enqueue(runtime, choice)
+        queued.append((run, choice.connection))
     work_off(runtime, [run.id for run, _ in queued], quiet=quiet)
     return [(runtime.runs.get(DEFAULT_WORKSPACE, run.id), connection) for run, connection in queued]
 
 
-def _enqueue(
-    runtime: Runtime, connection: Connection, asked: tuple[date, date] | None, trigger: RunTrigger
-) -> tuple[Run, bool]:
-    since, until = asked if asked is not None else (None, None)
+def _same(run: Run, choice: Choice) -> bool:
+    """Say whether an unfinished run is what is asked for."""
+    limits = (set(run.accounts or ()), set(run.streams or ()))
+    days = (run.since, run.until)
+    return days == (choice.days or (None, None)) and limits == (choice.accounts or set(), choice.streams or set())
+
+
+def _enqueue(runtime: Runtime, choice: Choice) -> tuple[Run, bool]:
+    from adjoin.db.models import RunTrigger
+
+    since, until = choice.days or (None, None)
     return runtime.runs.enqueue(
-        workspace_id=connection.workspace_id,
-        connection_id=connection.id,
-        trigger=trigger,
+        workspace_id=choice.connection.workspace_id,
+        connection_id=choice.connection.id,
+        trigger=RunTrigger.PERSON,
         now=runtime.clock.now(),
         since=since,
         until=until,
+        accounts=choice.accounts,
+        streams=choice.streams,
     )
 
 
@@ -178,12 +198,15 @@ def _as_json(run: Run, connection: Connection) -> dict[str, Any]:
         "trigger": str(run.trigger),
         "since": run.since,
         "until": run.until,
+        "accounts": run.accounts,
+        "streams": run.streams,
         "started_at": run.started_at,
         "finished_at": run.finished_at,
         "slices_done": run.slices_done,
         "slices_total": run.slices_total,
         "rows": run.rows,
         "requests": run.requests,
+        "operations": run.operations,
         "attempts": run.attempts,
         "error": run.error,
         "notes": run.notes,

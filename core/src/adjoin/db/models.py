@@ -259,7 +259,7 @@ class Schedule(Base, table=True):
 class Run(Base, table=True):
     """One execution of a sync for a connection; a connection has one queued or running at most.
 
-    `since` and `until` are the days asked for, if any were. `epoch` grows with every attempt that takes the
+    `since` and `until` are the days asked for, if any were; `accounts` and `streams` what it is limited to. `epoch` grows with every attempt that takes the
     run; a worker that holds an older one must not write. A higher `priority` goes first. `requests` counts what was
     sent, `operations` what it costs of the platform's quota.
     """
@@ -287,6 +287,8 @@ class Run(Base, table=True):
     priority: int = 0
     since: date | None = None
     until: date | None = None
+    accounts: list[str] | None = Field(default=None, sa_type=JSON)
+    streams: list[str] | None = Field(default=None, sa_type=JSON)
     epoch: int = 0
     attempts: int = 0
     not_before: datetime | None = Field(default=None, sa_type=Instant)

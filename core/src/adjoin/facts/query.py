@@ -30,6 +30,9 @@ __all__ = ["AccountKey", "FactQuery"]
 #: The datasets that hold the same results at different grains, the coarsest first.
 LADDER = ("account_daily", "campaign_daily", "ad_group_daily", "ad_daily")
 
+#: Datasets with keys of their own, which hold a part of the results only.
+_BESIDE = ("keyword_daily", "search_term_daily")
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class AccountKey:
@@ -168,7 +171,7 @@ class FactQuery:
         The one that covers most of the days; of equals the coarsest, which has the least to add up and may hold what
         a platform does not break down. Accounts without any of them are left out.
         """
-        able = [name for name in LADDER if set(keys) <= {"date", "account_id", *DATASETS[name].keys}]
+        able = [name for name in (*LADDER, *_BESIDE) if set(keys) <= {"date", "account_id", *DATASETS[name].keys}]
         have: dict[AccountKey, list[str]] = defaultdict(list)
         for dataset in able:
             files = self.files(dataset, since, until, platforms=platforms, accounts=accounts)

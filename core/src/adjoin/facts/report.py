@@ -1,4 +1,4 @@
-"""Reports: spend and results by platform, account, campaign, ad group, ad or day."""
+"""Reports: spend and results by platform, account, campaign, ad group, ad, keyword, search term or day."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from sqlmodel import select
 
+from adjoin.ads.datasets import DATASETS
 from adjoin.ads.v2 import DateWindow
 from adjoin.currency import Rates, ecb_rates
 from adjoin.db.models import Account, Entity, EntityKind
@@ -25,14 +26,18 @@ if TYPE_CHECKING:
 
 __all__ = ["By", "Comparison", "Report", "Row", "compare", "daily", "report"]
 
-By: TypeAlias = Literal["total", "platform", "account", "campaign", "ad_group", "ad", "day"]
+By: TypeAlias = Literal["total", "platform", "account", "campaign", "ad_group", "ad", "keyword", "search_term", "day"]
 
 #: One line of a report. The keys of its dimension (platform, account_id, account_name, campaign_id, ... or date), then
 #: impressions, clicks, ctr, conversions (int, or Decimal when not whole), conversions_by_action, currency, cost_micros,
 #: conversion_value_micros, cpa_micros, roas. Null where nothing gives it. `by_currency` only where there are several.
 Row: TypeAlias = dict[str, Any]
 
-_LEVELS = ("campaign_id", "ad_group_id", "ad_id")
+_LEVELS = ("campaign_id", "ad_group_id", "ad_id", "keyword_id", "search_term")
+_PARTIAL = {
+    "keyword": "Not all results have a keyword",
+    "search_term": "Platforms keep rare search terms to themselves",
+}
 _KEYS: Mapping[str, tuple[str, ...]] = {
     "total": (),
     "platform": ("platform",),
@@ -40,6 +45,8 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
     "campaign": ("platform", "account_id", "campaign_id"),
     "ad_group": ("platform", "account_id", "campaign_id", "ad_group_id"),
     "ad": ("platform", "account_id", "campaign_id", "ad_group_id", "ad_id"),
+    "keyword": ("platform", "account_id", "campaign_id", "ad_group_id", "keyword_id"),
+    "search_term": ("platform", "account_id", "campaign_id", "ad_group_id", "search_term"),
     "day": ("date",),
 }
 _Key: TypeAlias = tuple[Any, ...]
@@ -184,6 +191,8 @@ class _Selection:
             notes.append(
                 f"Amounts are in {', '.join(sorted(total))} and were not added; name a currency to convert them."
             )
+        if by in _PARTIAL:
+            notes.append(f"{_PARTIAL[by]}, so these are less than the campaigns' results.")
         names = _Names(self.query, known, keys)
         rows = [
             names.of(key) | measures(sums) | {"conversions_by_action": actions.get(key, {})}
@@ -233,6 +242,8 @@ class _Selection:
 
     def _actions(self, keys: tuple[str, ...]) -> dict[_Key, dict[str, Any]]:
         """Return the conversions of each key by action."""
+        if not set(keys) <= {"platform", "account_id", "date", *DATASETS["conversion_daily"].keys}:
+            return {}
         rows = self._filtered("conversion_daily", self.accounts)
         for key in keys:
             rows = rows.filter(rows[key].notnull())
@@ -256,7 +267,7 @@ class _Names:
         self._keys = keys
         self._accounts = accounts
         self._entities: dict[_Key, str] = {}
-        for kind in (EntityKind(key.removesuffix("_id")) for key in keys if key in _LEVELS):
+        for kind in (EntityKind(key.removesuffix("_id")) for key in keys if key.endswith("_id") and key in _LEVELS):
             with query.store.read() as session:
                 found = session.exec(
                     select(Entity.platform, Entity.account_id, Entity.id, Entity.name).where(
@@ -271,7 +282,7 @@ class _Names:
             row[name] = value
             if name == "account_id":
                 row["account_name"] = self._accounts.get(AccountKey(row["platform"], value))
-            elif name in _LEVELS:
+            elif name.endswith("_id") and name in _LEVELS:
                 kind = EntityKind(name.removesuffix("_id"))
                 entity = (row["platform"], row["account_id"], kind, value)
                 row[f"{kind}_name"] = self._entities.get(entity)

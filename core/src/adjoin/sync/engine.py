@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
@@ -31,7 +31,7 @@ from adjoin.sync.commit import AccountCommit
 from adjoin.sync.connections import Connections
 from adjoin.sync.entities import save_accounts
 from adjoin.sync.fetch import SliceReader
-from adjoin.sync.planner import PlannedSlice, account_today, plan_account
+from adjoin.sync.planner import PlannedSlice, account_today, first_readable_day, plan_account
 from adjoin.sync.runs import Attempt, RunBook
 
 __all__ = ["Engine"]
@@ -316,7 +316,10 @@ class Engine:
             asked = v2.DateWindow(since=attempt.since, until=attempt.until)
         listings = self._book.listings(connection)
         planned: list[PlannedSlice] = []
+        beyond: dict[str, date] = {}  # streams that do not reach back to the days asked for
         for account in accounts.values():
+            if attempt.accounts is not None and account.id not in attempt.accounts:
+                continue
             try:
                 today = account_today(account, now)
             except (ValueError, OSError, KeyError):  # what zoneinfo raises for names that are none
@@ -334,12 +337,17 @@ class Engine:
                 fetched=self._fetched(connection, account.id),
                 listed=listings.get(account.id),
                 asked=asked,
+                streams=attempt.streams,
             )
+            if asked is not None:
+                beyond |= _beyond(description, attempt.streams, today, asked.since)
         if asked is not None and accounts and not any(piece.window for piece in planned):
-            progress.notes.append(
-                f"{asked} has no day that can be read: {description.title} answers for the past "
-                f"{_retention(description)} days up to today, and today is {now:%Y-%m-%d} there"
+            progress.failures.append(
+                f"{asked} has no day that can be read: {_reach(beyond) or 'the days lie ahead'} "
+                f"({description.title}; today is {now:%Y-%m-%d} there)"
             )
+        elif beyond:
+            progress.notes.append(f"not all of {asked} can be read: {_reach(beyond)} ({description.title})")
         return self._book.plan(attempt, planned, now=self._clock.now())
 
     def _recover(self, attempt: Attempt, piece: Slice) -> Slice:
@@ -422,8 +430,27 @@ def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
     return _first(chosen) if isinstance(chosen, BaseExceptionGroup) else chosen
 
 
-def _retention(description: v2.Description) -> int:
-    return max((stream.retention_days or 0 for stream in description.streams), default=0)
+def _beyond(description: v2.Description, streams: Collection[str] | None, today: date, since: date) -> dict[str, date]:
+    """Return the streams of facts whose first day lies after a day that is asked for, with that first day."""
+    firsts = {
+        stream.name: first_readable_day(stream, today)
+        for stream in description.streams
+        if stream.kind == "facts" and (streams is None or stream.name in streams)
+    }
+    return {name: first for name, first in firsts.items() if first is not None and first > since}
+
+
+def _reach(beyond: dict[str, date]) -> str:
+    """Say how far back the platform answers, in as few words as the streams allow."""
+    by_day: dict[date, list[str]] = defaultdict(list)
+    for name, first in sorted(beyond.items()):
+        by_day[first].append(name)
+    if len(by_day) == 1:
+        (first,) = by_day
+        return f"the platform answers from {first} on"
+    return "the platform answers from " + ", ".join(
+        f"{first} on for {' and '.join(names)}" for first, names in sorted(by_day.items())
+    )
 
 
 def _wait_of(error: PlatformError) -> timedelta:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from adjoin.ads.v2 import Account, DateWindow, Description, Stream
 
-__all__ = ["Listing", "PlannedSlice", "account_today", "plan_account", "windows_of"]
+__all__ = ["Listing", "PlannedSlice", "account_today", "first_readable_day", "plan_account", "windows_of"]
 
 #: The part of a tier's interval after which it counts as passed. A run at the same hour of each day comes a little less
 #: than a day after the last one had read, and must not wait for another day.
@@ -54,14 +54,16 @@ def plan_account(
     fetched: Mapping[str, Mapping[date, datetime]],
     listed: Mapping[str, Listing] | None = None,
     asked: DateWindow | None = None,
+    streams: Collection[str] | None = None,
 ) -> list[PlannedSlice]:
     """Return the slices for one account: entities first, then facts with the newest days first.
 
     `fetched` says per dataset when each committed day was last read, `listed` per list of entities when that was. With
     `asked`, exactly those days are read again, as far as the platform still answers for them; without it, the days that
-    the rules call for.
+    the rules call for. `streams` limits it to some of them.
     """
     today = account_today(account, now)
+    offered = [stream for stream in description.streams if streams is None or stream.name in streams]
     planned = [
         PlannedSlice(
             account_id=account.id,
@@ -69,11 +71,11 @@ def plan_account(
             window=None,
             updated_since=_changes_since(stream, (listed or {}).get(stream.name), now),
         )
-        for stream in description.streams
+        for stream in offered
         if stream.kind == "entities"
     ]
     facts: list[PlannedSlice] = []
-    for stream in description.streams:
+    for stream in offered:
         if stream.kind != "facts":
             continue
         first = _first_day(stream, today, history_start if asked is None else asked.since)
@@ -118,10 +120,13 @@ def _continues(window: DateWindow, day: date, longest: int) -> bool:
     return same_month and day - window.until == timedelta(days=1) and window.days < longest
 
 
+def first_readable_day(stream: Stream, today: date) -> date | None:
+    """Return the oldest day that the platform answers for, None where it knows no limit."""
+    return None if stream.retention_days is None else today - timedelta(days=stream.retention_days)
+
+
 def _first_day(stream: Stream, today: date, wanted: date) -> date:
-    if stream.retention_days is None:
-        return wanted
-    return max(wanted, today - timedelta(days=stream.retention_days))
+    return max(wanted, first_readable_day(stream, today) or wanted)
 
 
 def _due(

@@ -6,7 +6,7 @@ told so by `Fenced`, before anything is changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -36,7 +36,10 @@ PRIORITY = {RunTrigger.PERSON: 10, RunTrigger.RESUME: 5, RunTrigger.SCHEDULE: 0,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """The right to work on a run: valid until a newer attempt takes the run."""
+    """The right to work on a run: valid until a newer attempt takes the run.
+
+    `accounts` and `streams` limit what is read, None is all.
+    """
 
     workspace_id: str
     run_id: str
@@ -45,6 +48,8 @@ class Attempt:
     since: date | None
     until: date | None
     resumed: bool
+    accounts: frozenset[str] | None = None
+    streams: frozenset[str] | None = None
 
 
 class RunBook:
@@ -62,6 +67,8 @@ class RunBook:
         now: datetime,
         since: date | None = None,
         until: date | None = None,
+        accounts: Collection[str] | None = None,
+        streams: Collection[str] | None = None,
     ) -> tuple[Run, bool]:
         """Queue a run for a connection, or return the one that is queued or running already; True if it is new."""
         try:
@@ -76,6 +83,8 @@ class RunBook:
                     priority=PRIORITY[trigger],
                     since=since,
                     until=until,
+                    accounts=None if accounts is None else sorted(accounts),
+                    streams=None if streams is None else sorted(streams),
                     created_at=now,
                 )
                 session.add(run)
@@ -116,6 +125,8 @@ class RunBook:
                 since=run.since,
                 until=run.until,
                 resumed=resumed,
+                accounts=None if run.accounts is None else frozenset(run.accounts),
+                streams=None if run.streams is None else frozenset(run.streams),
             )
 
     def requeue_orphans(self) -> int:
