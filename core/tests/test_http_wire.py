@@ -97,6 +97,48 @@ def test_nothing_below_the_client_repeats_a_request(method: str) -> None:
     asyncio.run(work())
 
 
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/v1/List(urn%3Ali%3Aaccount%3A5)?q=search&ids=List(urn%3Aa,b)&c=%28%29%2C%2F&d=(year:2026,month:1)",
+        "/file.zip?sig=a%2Bb%2F%3D&se=2026-11-22T10%3A00%3A00Z",
+    ],
+)
+def test_addresses_arrive_byte_for_byte(target: str) -> None:
+    """Rest.li takes `:` and `%3A` for different things, and a signature holds for the address as it was written."""
+
+    async def main() -> bytes:
+        async with server(GOOD) as (base, seen), client_for(base) as client:
+            await client.request("GET", target)
+            return seen[0]
+
+    assert asyncio.run(main()).startswith(f"GET {target} HTTP/1.1\r\n".encode())
+
+
+def test_a_token_goes_to_the_platforms_own_hosts_alone() -> None:
+    """Without it a request may go anywhere that is encrypted, as to where a report is to be fetched."""
+
+    async def main() -> None:
+        async with server(GOOD) as (base, _), server(GOOD) as (other, seen):
+            async with client_for(base, hosts=(other,)) as client:
+                await client.request("GET", f"{other}/v1/x")
+                assert b"token-of-this-test" in seen[0]
+                async with client.stream("GET", f"{other}/v1/x", authorised=False) as reply:
+                    assert reply.status == 200
+                assert b"uthorization" not in seen[1]
+            async with client_for(base) as client:
+                for authorised, url in (
+                    (True, f"{other}/v1/x"),
+                    (False, f"{other}/v1/x"),
+                    (True, "https://x.example/"),
+                ):
+                    with pytest.raises(PlatformError, match="another host"):
+                        await client.request("GET", url, authorised=authorised)
+        assert len(seen) == 2
+
+    asyncio.run(main())
+
+
 def test_a_stream_that_is_cut_raises_in_the_middle() -> None:
     async def work() -> None:
         async with server(CUT) as (url, _), client_for(url) as client, client.stream("GET", "/big") as reply:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import aiohttp
 import httpx
+import yarl
 from aiohttp.http_exceptions import HttpProcessingError
 from httpx_aiohttp import AiohttpTransport
 
@@ -85,6 +86,9 @@ class Transports:
         # aiohttp sends GET, PUT and DELETE again by itself when the connection drops. On some platforms a GET redeems a
         # code that works once, so only the client decides; there is no public switch. A test watches over it.
         session._retry_connection = False  # noqa: SLF001
+        # aiohttp decodes what it thinks needs no encoding, but to LinkedIn `%3A` and `:` are different things, and a
+        # signed address holds for exactly its bytes. httpx has encoded the address already. No public switch either.
+        session._build_url = lambda url: yarl.URL(url, encoded=True)  # type: ignore[assignment,method-assign] # noqa: SLF001
         return session
 
 
