@@ -130,7 +130,7 @@ def _compare(runtime: Runtime, base: str, done: Sequence[tuple[Run, Connection]]
     last = (runtime.clock.now() + timedelta(hours=14)).date()
     rows, agreed = [], True
     with runtime.query(DEFAULT_WORKSPACE) as query, httpx.Client(base_url=base, trust_env=False) as sandbox:
-        stored = _stored_rows(runtime)
+        stored, closed = _stored_rows(runtime), _closed_accounts(runtime)
         found = {
             (row["platform"], row["account_id"]): row
             for row in report(query, since=first, until=last, by="account").rows
@@ -141,6 +141,9 @@ def _compare(runtime: Runtime, base: str, done: Sequence[tuple[Run, Connection]]
             truth = answer.raise_for_status().json()
             if not truth["rows"] and account not in found:
                 continue  # an account without results
+            if account in closed and account not in found:
+                say(f"{account[0]}: {closed[account]}")
+                continue
             row = found.get(account, _NOTHING)
             off = [name for name in _CHECKED if row[name] != truth[name]]
             agreed = agreed and not off
@@ -177,6 +180,17 @@ def _accounts(sandbox: httpx.Client, done: Sequence[tuple[Run, Connection]]) -> 
         for _, connection in done
         for account in platforms[connection.platform]["accounts"]
     ]
+
+
+def _closed_accounts(runtime: Runtime) -> dict[tuple[str, str], str]:
+    """The accounts that their platform does not let be read, and what it says of them."""
+    from sqlmodel import col, select
+
+    from adjoin.db.models import Account
+
+    with runtime.store.read() as session:
+        query = select(Account).where(col(Account.readable).is_(False))
+        return {(one.platform, one.id): f"{one.name} is {one.note}" for one in session.exec(query)}
 
 
 def _stored_rows(runtime: Runtime) -> dict[tuple[str, str], int]:
