@@ -420,7 +420,10 @@ class Status(StrEnum):
 
 @payload
 class Campaign:
-    """A campaign. Budgets are micros of the account's currency, per day or for the whole life."""
+    """A campaign. Budgets are micros of the account's currency, per day or for the whole life.
+
+    `objective` and `channel` are canonical words (`adjoin.ads.words`), None where the platform has no such notion.
+    """
 
     id: str
     account_id: str
