@@ -132,7 +132,7 @@ class TestTruth:
         assert presence.truth("conversion_daily", since=TODAY, until=date(2026, 11, 1)).num_rows == 0
 
     def test_unknown_datasets_and_accounts_are_refused_by_name(self, presence):
-        with pytest.raises(UnknownName, match="no dataset 'hourly'; it keeps account_daily"):
+        with pytest.raises(UnknownName, match="no dataset 'hourly' on meta; it keeps account_daily"):
             presence.truth("hourly")
         with pytest.raises(UnknownName, match="no meta account '5'"):
             presence.truth("ad_daily", account_id="5")
@@ -247,6 +247,7 @@ class TestAdvertiser:
 
     def test_the_token_is_plainly_made_up(self, world):
         assert world.token("meta") == "sandbox-meta-token-1"
+        assert world.refresh_token("meta") == "sandbox-meta-refresh-1"
 
 
 class TestRestatement:
@@ -307,6 +308,38 @@ class TestRestatement:
 
 
 class TestClock:
+    @pytest.mark.parametrize(
+        ("account", "zone", "midnight", "hours"),
+        [
+            (0, "Europe/Berlin", datetime(2026, 3, 28, 23, tzinfo=UTC), 23),
+            (0, "Europe/Berlin", datetime(2026, 10, 24, 22, tzinfo=UTC), 25),
+            (1, "America/New_York", datetime(2026, 3, 8, 5, tzinfo=UTC), 23),
+            (1, "America/New_York", datetime(2026, 11, 1, 4, tzinfo=UTC), 25),
+        ],
+    )
+    def test_a_day_at_a_change_of_the_clocks_is_as_long_as_it_is(self, account, zone, midnight, hours):
+        presence = World.generate(today=midnight.date() + timedelta(days=2), scale=0.02, days=10).on("google")
+        known = presence.accounts[account]
+        end = midnight + timedelta(hours=hours)
+        day = presence.today(known.id, as_of=midnight)
+        minute = timedelta(minutes=1)
+
+        def last(moment: datetime) -> date | None:
+            return presence.totals("account_daily", account_id=known.id, as_of=moment).last_date
+
+        by_hour = [
+            presence.totals("account_daily", account_id=known.id, since=day, as_of=midnight + timedelta(hours=hour))
+            for hour in range(hours)
+        ]
+        impressions = [totals.impressions for totals in by_hour]
+
+        assert known.time_zone == zone
+        assert presence.today(known.id, as_of=midnight - minute) == last(midnight - minute) == day - timedelta(days=1)
+        assert presence.today(known.id, as_of=end - minute) == last(end - minute) == day
+        assert presence.today(known.id, as_of=end) == day + timedelta(days=1)
+        assert impressions == sorted(impressions)
+        assert impressions[0] == 0 < impressions[-1]
+
     def test_today_is_a_matter_of_the_zone(self, presence):
         """At 20:00 UTC it is tomorrow in Tokyo and still today in New York."""
         evening = datetime(2026, 11, 20, 20, tzinfo=UTC)

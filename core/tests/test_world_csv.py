@@ -75,7 +75,25 @@ class TestFigures:
     def test_every_platform_shows_the_same_figures(self, write):
         world = load(write(*LINES))
 
-        assert world.on("meta").truth("ad_daily").equals(world.on("google").truth("ad_daily"))
+        expected = world.on("meta").truth("ad_daily").drop_columns("video_views")
+
+        for platform in ("google", "linkedin", "microsoft"):
+            table = world.on(platform).truth("ad_daily")
+            assert table.drop_columns("video_views").equals(expected), platform
+            assert set(table["video_views"].to_pylist()) == {0}
+
+    def test_the_account_fits_every_platform(self, write):
+        world = load(write(*LINES))
+
+        assert {world.on(each).accounts[0].id for each in ("meta", "google", "linkedin")} == {"1000000001"}
+        assert [world.on(each).accounts[0].time_zone for each in ("google", "linkedin")] == ["America/New_York", "UTC"]
+        assert world.on("google").campaigns()[0].channel == "display"
+
+    def test_there_is_nothing_to_search_for(self, write):
+        google = load(write(*LINES)).on("google")
+
+        assert google.keywords() == ()
+        assert google.truth("keyword_daily").num_rows == google.truth("search_term_daily").num_rows == 0
 
     def test_order_of_lines_blank_lines_and_a_mark_at_the_start_change_nothing(self, write):
         expected = load(write(*LINES)).on("meta").truth("ad_daily")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -17,6 +17,7 @@ from adjoin.ads.datasets import CONVERSION_SCALE
 from adjoin.ads.v2 import AccountStatus, Status
 from adjoin.errors import BadInput
 from adjoin.testing._figures import Conversions, Figures, Leaves, day_number
+from adjoin.testing._habits import Habits, habits_of
 from adjoin.testing._objects import WorldAccount, WorldAd, WorldAdGroup, WorldCampaign, minor_unit_micros
 from adjoin.testing._portfolio import Portfolio
 
@@ -24,7 +25,7 @@ __all__ = ["CsvWorld", "read_csv"]
 
 _IDS = ("campaign_id", "ad_group_id", "ad_id")
 _REQUIRED = ("date", *_IDS, "impressions", "clicks", "cost")
-_ACCOUNT_ID = "100000000000000001"
+_ACCOUNT_ID = "1000000001"
 
 #: More than any real figure of an ad and day; they keep all sums within 64 bits.
 _MOST_COUNTED = 10**12
@@ -137,8 +138,10 @@ class CsvWorld:
         if known != parent:
             line.refuse(column, f"{child!r} is under {parent!r} here but under {known!r} further up.")
 
-    def portfolio(self) -> Portfolio:
+    def portfolio(self, platform: str) -> Portfolio:
         """Make the presence on one platform; each call makes objects of its own."""
+        habits = habits_of(platform)
+        account = replace(self.account, time_zone=habits.time_zone or self.account.time_zone)
         first = min(day for day, _ad_id in self.sums)
         created = datetime.combine(first, time(), tzinfo=UTC) - timedelta(days=1)
         parents = self.parents
@@ -181,11 +184,10 @@ class CsvWorld:
                 created_at=created,
                 updated_at=created,
             )
-        return Portfolio(
-            accounts=(self.account,), figures=self._figures(ads), campaigns=campaigns, ad_groups=ad_groups, ads=ads
-        )
+        figures = self._figures(ads, account, habits)
+        return Portfolio(accounts=(account,), figures=figures, campaigns=campaigns, ad_groups=ad_groups, ads=ads)
 
-    def _figures(self, ads: Mapping[str, WorldAd]) -> Figures:
+    def _figures(self, ads: Mapping[str, WorldAd], account: WorldAccount, habits: Habits) -> Figures:
         nothing = np.zeros(len(ads), dtype=np.int64)
         paths = [(ad.account_id, ad.campaign_id, ad.ad_group_id, ad.id) for ad in ads.values()]
         leaves, place = Leaves.of(paths, invalid=nothing, curve=nothing)
@@ -200,8 +202,10 @@ class CsvWorld:
         row, action, count = np.array(entries, dtype=np.int64).reshape(-1, 3).T
         return Figures(
             leaves=leaves,
-            time_zones=(self.account.time_zone,),
-            minor_micros=np.array([minor_unit_micros(self.account.currency)], dtype=np.int64),
+            habits=habits,
+            time_zones=(account.time_zone,),
+            cost_step=np.array([minor_unit_micros(account.currency)], dtype=np.int64),
+            value_step=np.array([minor_unit_micros(account.currency)], dtype=np.int64),
             restated=False,
             day=np.array([day for day, _leaf, _sums in rows], dtype=np.int64),
             leaf=np.array([leaf for _day, leaf, _sums in rows], dtype=np.int64),

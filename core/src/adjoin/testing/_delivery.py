@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from adjoin.testing._figures import Conversions, Figures, Leaves
+from adjoin.testing._habits import Habits
 from adjoin.testing._objects import ACTIONS, CONVERSIONS, ResponseCurve
 
 __all__ = ["AccountMoney", "CampaignDelivery", "LeafDelivery", "deliver"]
@@ -62,6 +63,7 @@ def deliver(
     accounts: Mapping[str, AccountMoney],
     first: int,
     last: int,
+    habits: Habits,
     fractional: bool,
     rng: np.random.Generator,
 ) -> Figures:
@@ -97,20 +99,31 @@ def deliver(
     clicks = rng.binomial(impressions, click_rate)
     # Some days without a click cost nothing, and no day without impressions does.
     free = (impressions == 0) | ((clicks == 0) & (rng.random(len(source)) < 0.5))
-    cost = np.where(free, 0, np.floor(paid)).astype(np.int64)
+    money = [accounts[account] for account in leaves.account_ids]
+    unit_micros = np.array([account.unit_micros for account in money], dtype=np.int64)
+    cost_step = unit_micros if habits.cost_step_micros is None else np.full(len(money), habits.cost_step_micros)
+    value_step = unit_micros if habits.value_step_micros is None else np.full(len(money), habits.value_step_micros)
+    account = leaves.account[place[source]]
+    cost = np.where(free, 0, np.floor(paid * (unit_micros // cost_step)[account])).astype(np.int64)
     views = rng.binomial(impressions, view_rate)
     objective = np.array([campaigns[leaf.campaign].objective for leaf in running])[source]
     basket = per_row(60 * per_euro * rng.lognormal(0, 0.4, len(running))) * rng.lognormal(0, 0.2, len(source))
 
     kept = impressions > 0
     conversions = _conversions(
-        expected[cell][kept] * share[kept], objective[kept], basket[kept], fractional=fractional, rng=rng
+        expected[cell][kept] * share[kept],
+        objective[kept],
+        basket[kept] * (unit_micros // value_step)[account[kept]],
+        actions=tuple(name for name in ACTIONS if habits.actions is None or name in habits.actions),
+        step_nanos=habits.conversion_nanos or (10**7 if fractional else 10**9),
+        rng=rng,
     )
-    money = [accounts[account] for account in leaves.account_ids]
     return Figures(
         leaves=leaves,
         time_zones=tuple(account.time_zone for account in money),
-        minor_micros=np.array([account.unit_micros for account in money], dtype=np.int64),
+        cost_step=cost_step,
+        value_step=value_step,
+        habits=habits,
         restated=True,
         day=day[kept],
         leaf=place[source[kept]],
@@ -149,9 +162,11 @@ def _conversions(
     objective: npt.NDArray[np.str_],
     basket: Floats,
     *,
-    fractional: bool,
+    actions: tuple[str, ...],
+    step_nanos: int,
     rng: np.random.Generator,
 ) -> Conversions:
+    """Draw conversions; `basket` is what one is worth in the steps of the account's values."""
     factor = np.zeros(len(expected))
     carts = np.zeros(len(expected))
     for name, of_curve in _CONVERSION_FACTOR.items():
@@ -168,17 +183,18 @@ def _conversions(
         "purchases": purchases,
         "registrations": rng.binomial(leads, 0.3),
     }
-    row, action = np.nonzero(np.stack([counts[name] for name in ACTIONS], axis=1))
-    count = np.stack([counts[name] for name in ACTIONS], axis=1)[row, action]
-    worth = np.array([name not in ("leads", "registrations") for name in ACTIONS])[action]
+    by_action = np.stack([counts[name] for name in actions], axis=1)
+    row, action = np.nonzero(by_action)
+    count = by_action[row, action]
+    worth = np.array([name not in ("leads", "registrations") for name in actions])[action]
     value = np.where(worth, np.floor(basket)[row], 0).astype(np.int64)
-    if fractional:  # hundredths, as attribution models give them
-        count = count * 100 - np.floor(count * 100 * rng.uniform(0, 0.4, len(count))).astype(np.int64)
-        value //= 100
+    if (steps := 10**9 // step_nanos) > 1:  # fractions, as attribution models give them
+        count = count * steps - np.floor(count * steps * rng.uniform(0, 0.4, len(count))).astype(np.int64)
+        value //= steps
     return Conversions(
-        actions=ACTIONS,
-        counted=np.array([name in CONVERSIONS for name in ACTIONS]),
-        step_nanos=10**7 if fractional else 10**9,
+        actions=actions,
+        counted=np.array([name in CONVERSIONS for name in actions]),
+        step_nanos=step_nanos,
         row=row,
         action=action,
         count=count,

@@ -1,28 +1,20 @@
-"""The advertiser's results as columns, and the tables that come out of them at every grain."""
+"""The advertiser's results as columns: what hangs on what, what happened on each day, what is there at an instant."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from adjoin.ads.datasets import CONVERSION_SCALE, arrow_schema
-from adjoin.errors import UnknownName
-from adjoin.testing._restate import Ints, LocalClocks, arrived, hour_share, settled
+from adjoin.testing._habits import Habits
+from adjoin.testing._restate import Ints, LocalClocks, arrived, hour_share
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-__all__ = ["Conversions", "Figures", "Leaves", "Selection", "day_number"]
+__all__ = ["Conversions", "Figures", "Leaves", "Searches", "Seen", "Selection", "day_number"]
 
 _EPOCH = date(1970, 1, 1).toordinal()
-
-#: How the datasets are named by the finest key that they group by.
-_GRAIN = {"account_daily": "account", "campaign_daily": "campaign", "ad_group_daily": "ad_group", "ad_daily": "ad"}
 
 
 def day_number(day: date) -> int:
@@ -32,10 +24,11 @@ def day_number(day: date) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leaves:
-    """What results hang on: an ad, or a campaign without ads (then `ad_group` and `ad` are -1).
+    """What results hang on: an ad in its place, or a campaign without ads (then `ad_group` and `ad` are -1).
 
     In the order of account, campaign, ad group and ad ids, so that a leaf's number sorts as its ids do. Each array
-    holds for every leaf the position of its id in the tuple of ids.
+    holds for every leaf the position of its id in the tuple of ids. An ad whose group was moved is one leaf for each
+    campaign that it was in.
     """
 
     account_ids: tuple[str, ...]
@@ -55,6 +48,26 @@ class Leaves:
         pairs = zip(self.ad.tolist(), self.campaign.tolist(), strict=True)
         return [self.ad_ids[ad] if ad >= 0 else self.campaign_ids[campaign] for ad, campaign in pairs]
 
+    @property
+    def paths(self) -> list[tuple[str, str, str, str]]:
+        """The ids of each leaf's account, campaign, ad group and ad; empty where there is none."""
+        columns = [
+            [ids[position] if position >= 0 else "" for position in column.tolist()]
+            for ids, column in (
+                (self.account_ids, self.account),
+                (self.campaign_ids, self.campaign),
+                (self.ad_group_ids, self.ad_group),
+                (self.ad_ids, self.ad),
+            )
+        ]
+        return list(zip(*columns, strict=True))
+
+    @property
+    def group_path(self) -> Ints:
+        """A number for each leaf that those of one ad group in one campaign share, in the order of the ids."""
+        levels = (self.account, self.campaign, self.ad_group)
+        return np.cumsum(np.any([np.diff(level, prepend=-2) != 0 for level in levels], axis=0))
+
     @classmethod
     def of(cls, paths: Sequence[tuple[str, str, str, str]], *, invalid: Ints, curve: Ints) -> tuple[Leaves, Ints]:
         """Sort paths of ids (empty where there is no ad) and return the leaves with the new number of each path."""
@@ -62,7 +75,6 @@ class Leaves:
         ids: list[tuple[str, ...]] = []
         columns: list[Ints] = []
         for level in range(4):
-            # A parent may come back under another one only in a damaged file, which is refused before this.
             known: dict[str, int] = {}
             column = [known.setdefault(paths[at][level], len(known)) if paths[at][level] else -1 for at in order]
             ids.append(tuple(known))
@@ -88,7 +100,8 @@ class Leaves:
 class Conversions:
     """Final conversions, long: one entry per row and action, sorted by both.
 
-    `count` is in steps of `step_nanos` billionths of a conversion; `value` is minor units of the currency per step.
+    `count` is in steps of `step_nanos` billionths of a conversion; `value` is, per step, in the steps of
+    the account's values.
     """
 
     actions: tuple[str, ...]
@@ -102,6 +115,20 @@ class Conversions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Searches:
+    """Which keyword and which search term each row of the figures came by: positions in the sorted texts, or -1.
+
+    `drawn` is the keyword while it is active, `keyword` what came of it.
+    """
+
+    keyword_ids: tuple[str, ...]
+    terms: tuple[str, ...]
+    drawn: Ints
+    keyword: Ints
+    term: Ints
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
     """What is asked for: days (both ends included), and an account or all of them, as it looks at an instant."""
 
@@ -112,7 +139,7 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Seen:
+class Seen:
     """What exists of a selection: rows of the figures, and the entries of conversions that have arrived on them.
 
     `so_far` is the share of its day, in thousandths, that a row shows; `place` is the entry's position among the rows.
@@ -122,7 +149,7 @@ class _Seen:
     age: Ints
     so_far: Ints
     leaf: Ints
-    minor: Ints
+    account: Ints
     entry: Ints
     place: Ints
     count: Ints
@@ -130,14 +157,16 @@ class _Seen:
 
 @dataclass(slots=True, kw_only=True)
 class Figures:
-    """Final results, one row per leaf and day, sorted by both. Cost is minor units of the account's currency.
+    """Final results, one row per leaf and day, sorted by day and leaf. Cost is in steps of the account.
 
     `ceiling` bounds what a row may show, in thousandths of its day: an ad that is paused at noon shows the morning.
     """
 
     leaves: Leaves
+    habits: Habits
     time_zones: tuple[str, ...]  #: by position of the account
-    minor_micros: Ints  #: by position of the account
+    cost_step: Ints  #: micros, by position of the account
+    value_step: Ints  #: likewise
     restated: bool
     day: Ints
     leaf: Ints
@@ -146,6 +175,7 @@ class Figures:
     cost: Ints
     video_views: Ints
     conversions: Conversions
+    searches: Searches | None = None
     ceiling: Ints | None = None
 
     def stop(self, ids: Set[str], *, at: datetime) -> None:
@@ -170,19 +200,78 @@ class Figures:
         # Swapped whole: a sandbox thread may be reading.
         self.ceiling = ceiling
 
-    def table(self, dataset: str, selection: Selection) -> pa.Table:
-        """Return the rows of a dataset; UnknownName for one that the world does not keep."""
-        import pyarrow as pa
+    def place_keyword(self, keyword_id: str, *, active: bool, at: datetime) -> None:
+        """Let a keyword bring results, or no more, from the next day of its account on; the traffic stays."""
+        searches = self.searches
+        if searches is None or keyword_id not in searches.keyword_ids:  # created later: it never brought any
+            return
+        position = searches.keyword_ids.index(keyword_id)
+        concerned = (searches.drawn == position) & (self._ahead(at) > 0)
+        self.searches = replace(searches, keyword=np.where(concerned, position if active else -1, searches.keyword))
 
-        if dataset not in _GRAIN and dataset != "conversion_daily":
-            known = ", ".join(sorted([*_GRAIN, "conversion_daily"]))
-            raise UnknownName(f"The world keeps no dataset {dataset!r}; it keeps {known}.")
-        seen = self._seen(selection)
-        columns = self._by_action(seen) if dataset == "conversion_daily" else self._by_grain(_GRAIN[dataset], seen)
-        schema = arrow_schema(dataset)
-        return pa.table([columns[name] for name in schema.names], schema=schema)
+    def moved(self, ad_group_id: str, campaign_id: str, *, at: datetime) -> Figures:
+        """Return these figures with an ad group in another campaign of its account from its next day on."""
+        leaves = self.leaves
+        if ad_group_id not in leaves.ad_group_ids:  # it never had any results
+            return self
+        group = leaves.ad_group_ids.index(ad_group_id)
+        paths = leaves.paths
+        known = {path: leaf for leaf, path in enumerate(paths)}
+        source = list(range(len(paths)))
+        goal = np.arange(len(paths), dtype=np.int64)
+        for leaf in np.flatnonzero(leaves.ad_group == group).tolist():
+            account_id, _campaign_id, _ad_group_id, ad_id = paths[leaf]
+            path = (account_id, campaign_id, ad_group_id, ad_id)
+            if path not in known:
+                known[path] = len(paths)
+                paths.append(path)
+                source.append(leaf)
+            goal[leaf] = known[path]
+        moved, place = Leaves.of(paths, invalid=leaves.invalid[source], curve=leaves.curve[source])
+        return self._sorted(moved, place[np.where(self._ahead(at) > 0, goal[self.leaf], self.leaf)])
 
-    def _seen(self, selection: Selection) -> _Seen:
+    def _sorted(self, leaves: Leaves, leaf: Ints) -> Figures:
+        """Hang the rows on other leaves, and bring them into their order."""
+        order = np.lexsort((leaf, self.day))
+        row_of = np.empty(len(order), dtype=np.int64)
+        row_of[order] = np.arange(len(order))
+        conversions, searches = self.conversions, self.searches
+        row = row_of[conversions.row]
+        entries = np.lexsort((conversions.action, row))
+        return replace(
+            self,
+            leaves=leaves,
+            day=self.day[order],
+            leaf=leaf[order],
+            impressions=self.impressions[order],
+            clicks=self.clicks[order],
+            cost=self.cost[order],
+            video_views=self.video_views[order],
+            conversions=replace(
+                conversions,
+                row=row[entries],
+                action=conversions.action[entries],
+                count=conversions.count[entries],
+                value=conversions.value[entries],
+                threshold=conversions.threshold[entries],
+            ),
+            searches=None
+            if searches is None
+            else replace(
+                searches,
+                drawn=searches.drawn[order],
+                keyword=searches.keyword[order],
+                term=searches.term[order],
+            ),
+            ceiling=None if self.ceiling is None else self.ceiling[order],
+        )
+
+    def _ahead(self, at: datetime) -> Ints:
+        """How many days each row lies after the day that it is in its account's zone."""
+        return self.day - LocalClocks(at, self.time_zones).days[self.leaves.account[self.leaf]]
+
+    def seen(self, selection: Selection) -> Seen:
+        """Return what exists of a selection at its instant."""
         leaves = self.leaves
         first = 0 if selection.since is None else np.searchsorted(self.day, day_number(selection.since))
         after = None if selection.until is None else np.searchsorted(self.day, day_number(selection.until) + 1)
@@ -199,58 +288,14 @@ class Figures:
             so_far[age == 0] = hour_share(clocks.hours)[account[age == 0]]
         if self.ceiling is not None:
             so_far = np.minimum(so_far, self.ceiling[rows])
-        return _Seen(
+        return Seen(
             rows=rows,
             age=age,
             so_far=so_far,
             leaf=self.leaf[rows],
-            minor=self.minor_micros[account],
+            account=account,
             **self._arrived(rows, age, so_far),
         )
-
-    def _by_action(self, seen: _Seen) -> dict[str, pa.Array[Any]]:
-        entry = seen.entry
-        day, minor = self.day[seen.rows][seen.place], seen.minor[seen.place]
-        return {
-            **self._keys(day, seen.leaf[seen.place]),
-            "action": _ids(self.conversions.actions, self.conversions.action[entry]),
-            "conversions": _decimals(seen.count * self.conversions.step_nanos),
-            "conversion_value_micros": _ints(seen.count * self.conversions.value[entry] * minor),
-        }
-
-    def _by_grain(self, grain: str, seen: _Seen) -> dict[str, pa.Array[Any]]:
-        conversions = self.conversions
-        acted, number, value = np.zeros((3, len(seen.rows)), dtype=np.int64)
-        counted = conversions.counted[conversions.action[seen.entry]]
-        place, count = seen.place[counted], seen.count[counted]
-        np.add.at(acted, seen.place, seen.count)
-        np.add.at(number, place, count * conversions.step_nanos)
-        np.add.at(value, place, count * conversions.value[seen.entry[counted]])
-
-        def shown(final: Ints) -> Ints:
-            invalid = self.leaves.invalid[seen.leaf]
-            return settled(final[seen.rows], age=seen.age, so_far=seen.so_far, invalid=invalid)
-
-        metrics = {
-            "impressions": shown(self.impressions),
-            "clicks": shown(self.clicks),
-            "cost_micros": shown(self.cost) * seen.minor,
-            "conversions": number,
-            "conversion_value_micros": value * seen.minor,
-            "video_views": shown(self.video_views),
-        }
-        group: Ints = getattr(self.leaves, grain)[seen.leaf]
-        something = np.any([acted != 0, *(metric != 0 for metric in metrics.values())], axis=0)
-        kept = np.flatnonzero(something & (group >= 0))  # a campaign without ads has no place at the finer grains
-        day, group, leaf = self.day[seen.rows[kept]], group[kept], seen.leaf[kept]
-        starts = np.flatnonzero(np.diff(day, prepend=-1) | np.diff(group, prepend=-1))
-        sums = {name: _sums(metric[kept], starts) for name, metric in metrics.items()}
-        return {
-            **self._keys(day[starts], leaf[starts]),
-            **{name: _ints(total) for name, total in sums.items()},
-            "conversions": _decimals(sums["conversions"]),
-            "video_views": _ints(sums["video_views"], null_zeros=True),
-        }
 
     def _arrived(self, rows: Ints, age: Ints, so_far: Ints) -> dict[str, Ints]:
         everything = self.conversions
@@ -275,46 +320,3 @@ class Figures:
             )
         there = (count > 0) & (so_far[place] > 0)
         return {"entry": entry[there], "place": place[there], "count": count[there]}
-
-    def _keys(self, day: Ints, leaf: Ints) -> dict[str, pa.Array[Any]]:
-        leaves = self.leaves
-        return {
-            "date": _dates(day),
-            "account_id": _ids(leaves.account_ids, leaves.account[leaf]),
-            "campaign_id": _ids(leaves.campaign_ids, leaves.campaign[leaf]),
-            "ad_group_id": _ids(leaves.ad_group_ids, leaves.ad_group[leaf]),
-            "ad_id": _ids(leaves.ad_ids, leaves.ad[leaf]),
-        }
-
-
-def _sums(values: Ints, starts: Ints) -> Ints:
-    return np.add.reduceat(values, starts) if len(values) else values
-
-
-def _dates(days: Ints) -> pa.Array[Any]:
-    import pyarrow as pa
-
-    return pa.array(days.astype(np.int32)).cast(pa.date32())
-
-
-def _ids(ids: tuple[str, ...], positions: Ints) -> pa.Array[Any]:
-    import pyarrow as pa
-
-    wanted: pa.Int64Array = pa.array(positions, pa.int64(), mask=positions < 0)
-    return pa.array(ids, pa.string()).take(wanted)
-
-
-def _ints(values: Ints, *, null_zeros: bool = False) -> pa.Array[Any]:
-    import pyarrow as pa
-
-    return pa.array(values, pa.int64(), mask=values == 0 if null_zeros else None)
-
-
-def _decimals(nanos: Ints) -> pa.Array[Any]:
-    """Conversions are counted in billionths, which is exactly what the decimal type stores: no arithmetic is needed."""
-    import pyarrow as pa
-
-    words = np.zeros((len(nanos), 2), dtype="<i8")
-    words[:, 0] = nanos
-    kind = pa.decimal128(18, CONVERSION_SCALE)
-    return pa.Array.from_buffers(kind, len(nanos), [None, pa.py_buffer(words.tobytes())])

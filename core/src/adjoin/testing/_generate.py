@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal, TypeVar
 
@@ -12,6 +12,8 @@ import numpy as np
 from adjoin.ads.v2 import AccountStatus, Status
 from adjoin.testing._delivery import AccountMoney, CampaignDelivery, LeafDelivery, deliver
 from adjoin.testing._figures import day_number
+from adjoin.testing._habits import Channel, Habits, Objective, habits_of
+from adjoin.testing._keywords import KeywordMaker
 from adjoin.testing._names import HEADLINES, ad_group_name, campaign_name
 from adjoin.testing._objects import (
     ResponseCurve,
@@ -21,6 +23,7 @@ from adjoin.testing._objects import (
     WorldCampaign,
     minor_unit_micros,
 )
+from adjoin.testing._plans import PLANS, SPAIN, Plan, turns
 from adjoin.testing._portfolio import Portfolio
 
 __all__ = ["AHEAD_DAYS", "generate"]
@@ -30,37 +33,15 @@ T = TypeVar("T")
 #: A world goes on for so long after the day it was made for, so that its clock can be moved.
 AHEAD_DAYS = 90
 
-#: Together some 60 campaigns, 400 ad groups and 2,000 ads at scale 1.
-_CAMPAIGNS = 58
-_WITHOUT_ADS = 3
+#: Together some 400 ad groups and 2,000 ads at scale 1.
 _GROUPS_EACH = (4, 10)
 _ADS_EACH = (3, 7)
 
-_Objective = Literal["sales", "leads", "traffic", "awareness"]
 _Style = Literal["image", "video", "text"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """An account as it is to be made, with its share of the campaigns."""
-
-    name: str
-    currency: str
-    time_zone: str
-    units_per_euro: int
-    share: float
-    status: AccountStatus = AccountStatus.ACTIVE
-
-
-_PLANS = (
-    _Plan("Nordlicht Outdoor – EU", "EUR", "Europe/Berlin", 100, 0.34),
-    _Plan("Northern Light US 🏕️", "USD", "America/New_York", 110, 0.30),
-    _Plan("ノルトリヒト 日本", "JPY", "Asia/Tokyo", 160, 0.22),
-    _Plan("Nordlicht_España & Portugal", "EUR", "Europe/Madrid", 100, 0.14),
-    _Plan("Northern Light (old)", "USD", "America/Chicago", 110, 0.0, AccountStatus.DISABLED),
-    _Plan("Nordlicht leer / empty", "EUR", "Europe/Berlin", 100, 0.0),
-)
-_DISABLED = 4
+#: What the ads of a channel look like where each channel has its own.
+_STYLES: dict[Channel, _Style] = {"search": "text", "shopping": "image", "video": "video"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +59,9 @@ def generate(*, seed: int, platform: str, today: date, scale: float, days: int, 
     """Make the advertiser's presence on one platform; the same arguments give the same presence."""
     maker = _Maker(
         rng=np.random.default_rng([seed, *platform.encode()]),
+        extra=np.random.default_rng([seed, *platform.encode(), 1_000]),
         platform=platform,
+        habits=habits_of(platform),
         first=today - timedelta(days=days - 1),
         today=today,
     )
@@ -87,10 +70,15 @@ def generate(*, seed: int, platform: str, today: date, scale: float, days: int, 
 
 @dataclass(slots=True, kw_only=True)
 class _Maker:
-    """Draws objects one after the other and notes what each is to deliver."""
+    """Draws objects one after the other and notes what each is to deliver.
+
+    Channels and keywords are drawn from `extra`, so that the rest is the same whatever the platform has of them.
+    """
 
     rng: np.random.Generator
+    extra: np.random.Generator
     platform: str
+    habits: Habits
     first: date
     today: date
     used_ids: set[str] = field(default_factory=set)
@@ -102,17 +90,20 @@ class _Maker:
         return self.today + timedelta(days=AHEAD_DAYS)
 
     def portfolio(self, *, scale: float, fractional: bool) -> Portfolio:
-        accounts = [self.account(plan) for plan in _PLANS]
+        plans = [replace(plan, time_zone=self.habits.time_zone or plan.time_zone) for plan in PLANS]
+        accounts = [self.account(plan) for plan in plans]
         campaigns: dict[str, WorldCampaign] = {}
         ad_groups: dict[str, WorldAdGroup] = {}
         ads: dict[str, WorldAd] = {}
-        for at, without_ads in _turns(scale):
+        for at, without_ads in turns(scale):
+            if without_ads and not self.habits.without_ads:
+                continue
             first_of_account = not any(known.account_id == accounts[at].id for known in campaigns.values())
             drawn = self.campaign(
                 len(campaigns),
                 accounts[at],
-                _PLANS[at],
-                without_ads=without_ads,
+                plans[at],
+                channel=self.channel(at, without_ads=without_ads, first=first_of_account),
                 steady=first_of_account or without_ads,
             )
             campaigns[drawn.campaign.id] = drawn.campaign
@@ -128,17 +119,39 @@ class _Maker:
         figures = deliver(
             self.deliveries,
             self.running,
-            accounts={account.id: _money(plan) for account, plan in zip(accounts, _PLANS, strict=True)},
+            accounts={account.id: _money(plan) for account, plan in zip(accounts, plans, strict=True)},
             first=day_number(self.first),
             last=day_number(self.last),
+            habits=self.habits,
             fractional=fractional,
             rng=self.rng,
         )
-        return Portfolio(accounts=tuple(accounts), figures=figures, campaigns=campaigns, ad_groups=ad_groups, ads=ads)
+        made = Portfolio(accounts=tuple(accounts), figures=figures, campaigns=campaigns, ad_groups=ad_groups, ads=ads)
+        if self.habits.keywords:
+            self.search(made)
+        return made
 
-    def account(self, plan: _Plan) -> WorldAccount:
+    def search(self, made: Portfolio) -> None:
+        """Give the search campaigns their keywords."""
+        maker = KeywordMaker(rng=self.extra, habits=self.habits, today=self.today, used_ids=self.used_ids)
+        accounts = {account.id: account for account in made.accounts}
+        searched = {known.id for known in made.campaigns.values() if known.channel == "search"}
+        made.keywords = maker.keywords(
+            (group for group in made.ad_groups.values() if group.campaign_id in searched), accounts
+        )
+        made.figures.searches = maker.searches(made.figures, made.keywords, accounts)
+
+    def channel(self, at: int, *, without_ads: bool, first: bool) -> Channel:
+        """Draw a campaign's channel; the first campaigns make sure that the main ones occur in the smallest world."""
+        chances = self.habits.channels
+        drawn = int(np.searchsorted(np.cumsum(list(chances.values()))[:-1], self.extra.random()))
+        if without_ads:
+            return "performance_max"
+        return list(chances)[int(at == SPAIN) if first else drawn]
+
+    def account(self, plan: Plan) -> WorldAccount:
         return WorldAccount(
-            id=self.new_id(),
+            id=self.new_id(self.habits.account_digits),
             name=plan.name,
             currency=plan.currency,
             time_zone=plan.time_zone,
@@ -146,8 +159,9 @@ class _Maker:
             created_at=self.instant(self.first - timedelta(days=30)),
         )
 
-    def campaign(self, number: int, account: WorldAccount, plan: _Plan, *, without_ads: bool, steady: bool) -> _Drawn:
+    def campaign(self, number: int, account: WorldAccount, plan: Plan, *, channel: Channel, steady: bool) -> _Drawn:
         rng = self.rng
+        without_ads = channel == "performance_max"
         start, end = self.span(account, steady=steady)
         open_ended = end > self.today
         unit_micros = minor_unit_micros(plan.currency)
@@ -158,9 +172,9 @@ class _Maker:
         euros_each = rng.uniform(6, 40)
         at_budget = daily_units / plan.units_per_euro / euros_each
         curve = ResponseCurve(ceiling=at_budget / -math.expm1(-daily / curve_scale), scale_micros=curve_scale)
-        objective: _Objective = self.pick(
-            {"sales": 0.5, "leads": 0.25, "traffic": 0.15, "awareness": 0.1} if number else {"sales": 1.0}
-        )
+        objective: Objective = self.pick({"sales": 0.5, "leads": 0.25, "traffic": 0.15, "awareness": 0.1})
+        if number < len(self.habits.objectives):
+            objective = self.habits.objectives[number]
         budget = self.pick({"daily": 0.6, "groups": 0.25, "lifetime": 0.15})
         if without_ads or (open_ended and budget == "lifetime"):
             budget = "daily"
@@ -174,6 +188,7 @@ class _Maker:
             name=campaign_name(number, rng),
             status=status,
             kind="no_ads" if without_ads else "normal",
+            channel=channel,
             objective=objective,
             daily_budget_micros=daily if budget == "daily" else None,
             lifetime_budget_micros=daily * ((end - start).days + 1) if budget == "lifetime" else None,
@@ -232,6 +247,8 @@ class _Maker:
         elif last < min(drawn.until, self.today):
             status = self.pick({Status.PAUSED: 0.5, Status.ARCHIVED: 0.3, Status.REMOVED: 0.2})
         style: _Style = self.pick({"image": 0.6, "video": 0.3, "text": 0.1})
+        if self.habits.keywords:
+            style = _STYLES.get(drawn.campaign.channel, style)
         headline = HEADLINES[int(rng.integers(len(HEADLINES)))]
         created, updated = self.edited(first, last)
         ad = WorldAd(
@@ -279,10 +296,10 @@ class _Maker:
             )
         )
 
-    def new_id(self) -> str:
-        """Eighteen digits: more than a double holds, so that an id read as a number is found out."""
+    def new_id(self, digits: int = 18) -> str:
+        """Eighteen digits are more than a double holds, so that an id read as a number is found out."""
         while True:
-            made = str(self.rng.integers(120_000_000_000_000_000, 920_000_000_000_000_000))
+            made = str(self.rng.integers(12 * 10 ** (digits - 2), 92 * 10 ** (digits - 2)))
             if made not in self.used_ids:
                 self.used_ids.add(made)
                 return made
@@ -303,23 +320,9 @@ class _Maker:
         return created, created + timedelta(seconds=int(between.total_seconds() * self.rng.random()))
 
 
-def _money(plan: _Plan) -> AccountMoney:
+def _money(plan: Plan) -> AccountMoney:
     return AccountMoney(
         time_zone=plan.time_zone,
         unit_micros=minor_unit_micros(plan.currency),
         units_per_euro=plan.units_per_euro,
     )
-
-
-def _turns(scale: float) -> list[tuple[int, bool]]:
-    """The accounts (by position) that campaigns are made for, in turn, and whether it is one without ads."""
-    return [
-        *(
-            (at, False)
-            for at, plan in enumerate(_PLANS)
-            if plan.share
-            for _ in range(max(1, round(_CAMPAIGNS * scale * plan.share)))
-        ),
-        *((number % 3, True) for number in range(max(1, round(_WITHOUT_ADS * scale)))),
-        (_DISABLED, False),
-    ]

@@ -1,4 +1,4 @@
-"""The advertiser's objects: accounts, campaigns, ad groups and ads, as the world knows them."""
+"""The advertiser's objects: accounts, campaigns, ad groups, ads and keywords, as the world knows them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from datetime import date, datetime
 from typing import Literal, TypeAlias
 
 from adjoin.ads.v2 import AccountStatus, Status
+from adjoin.testing._habits import Channel, Objective
 
 __all__ = [
     "ACTIONS",
@@ -18,6 +19,7 @@ __all__ = [
     "WorldAd",
     "WorldAdGroup",
     "WorldCampaign",
+    "WorldKeyword",
     "WorldObject",
     "minor_unit_micros",
 ]
@@ -71,8 +73,9 @@ class WorldAccount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorldCampaign:
-    """A campaign. One of kind `no_ads` (as Performance Max) has results of its own and neither ad groups nor ads.
+    """A campaign. One of kind `no_ads` has results of its own and neither ad groups nor ads.
 
+    Its channel is then `performance_max`, and only then. Keywords exist in campaigns of the channel `search` only.
     Exactly one of the two budgets is set, or none where the ad groups hold the budgets. `end_date` is the last day.
     `curve` is None where nothing is known of it (a world from a file).
     """
@@ -82,7 +85,8 @@ class WorldCampaign:
     name: str
     status: Status
     kind: Literal["normal", "no_ads"] = "normal"
-    objective: Literal["sales", "leads", "traffic", "awareness"] = "sales"
+    channel: Channel = "display"
+    objective: Objective = "sales"
     daily_budget_micros: int | None = None
     lifetime_budget_micros: int | None = None
     start_date: date
@@ -128,4 +132,20 @@ class WorldAd:
     updated_at: datetime
 
 
-WorldObject: TypeAlias = WorldCampaign | WorldAdGroup | WorldAd
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorldKeyword:
+    """A keyword of an ad group of a search campaign. `bid_micros` is None where the ad group's bid holds."""
+
+    id: str
+    account_id: str
+    campaign_id: str
+    ad_group_id: str
+    text: str
+    match_type: Literal["exact", "phrase", "broad"]
+    status: Status
+    bid_micros: int | None = None
+    created_at: datetime
+    updated_at: datetime
+
+
+WorldObject: TypeAlias = WorldCampaign | WorldAdGroup | WorldAd | WorldKeyword

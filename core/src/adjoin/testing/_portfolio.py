@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from adjoin.testing._objects import WorldAccount, WorldAd, WorldAdGroup, WorldCampaign
+from adjoin.testing._objects import WorldAccount, WorldAd, WorldAdGroup, WorldCampaign, WorldKeyword
 
 if TYPE_CHECKING:
     from adjoin.testing._figures import Figures
@@ -22,3 +22,4 @@ class Portfolio:
     campaigns: dict[str, WorldCampaign] = field(default_factory=dict)
     ad_groups: dict[str, WorldAdGroup] = field(default_factory=dict)
     ads: dict[str, WorldAd] = field(default_factory=dict)
+    keywords: dict[str, WorldKeyword] = field(default_factory=dict)
