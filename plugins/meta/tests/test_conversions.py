@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from adjoin_meta.conversions import RULE, STEPS, action_names, chosen, count_to_nanos, counts
-from adjoin_meta.rows import Action
+from adjoin_meta.conversions import RULE, STEPS, action_names, chosen, code_of, count_to_nanos, counts
+
+
+def _pick(actions: list[tuple[str, str]]) -> dict[str, int]:
+    """Choose from one row's actions."""
+    kept = [(code_of(name), int(value)) for name, value in actions if code_of(name) >= 0]
+    codes, values = np.array(kept, dtype=np.int64).reshape(-1, 2).T
+    found = chosen(np.zeros(len(kept), dtype=np.int64), codes, values)
+    assert (found.place == 0).all()
+    return {found.actions[at]: figure for at, figure in zip(found.action, found.figure.tolist(), strict=True)}
 
 
 def _chosen(**figures: str) -> dict[str, int]:
-    return chosen([Action(name.replace("__", "."), value) for name, value in figures.items()], int)
+    return _pick([(name.replace("__", "."), value) for name, value in figures.items()])
 
 
 @pytest.mark.parametrize("backwards", [False, True])
 def test_one_event_under_many_names_counts_once(backwards):
     actions = [
-        Action("purchase", "4"),
-        Action("omni_purchase", "5"),
-        Action("offsite_conversion.fb_pixel_purchase", "3"),
-        Action("web_in_store_purchase", "5"),
-        Action("onsite_web_purchase", "5"),
+        ("purchase", "4"),
+        ("omni_purchase", "5"),
+        ("offsite_conversion.fb_pixel_purchase", "3"),
+        ("web_in_store_purchase", "5"),
+        ("onsite_web_purchase", "5"),
     ]
-    assert chosen(actions[::-1] if backwards else actions, int) == {"purchases": 5}
+    assert _pick(actions[::-1] if backwards else actions) == {"purchases": 5}
 
 
 def test_purchases_fall_back_from_omni_to_all_to_the_pixel():
@@ -65,3 +74,16 @@ def test_counts_may_be_fractions(text, nanos):
 def test_what_is_no_count_is_refused():
     with pytest.raises(ValueError, match="no count"):
         count_to_nanos("many")
+
+
+def test_rows_are_told_apart_whatever_the_order():
+    """The rule is applied within a row, and rows without results do not appear."""
+    codes = [code_of(name) for name in ("omni_purchase", "purchase", "lead", "purchase", "omni_purchase")]
+    found = chosen(np.array([7, 7, 2, 9, 2]), np.array(codes), np.array([3, 5, 1, 4, 6]))
+    rows = zip(found.place.tolist(), (found.actions[at] for at in found.action), found.figure.tolist(), strict=True)
+    assert sorted(rows) == [(2, "leads", 1), (2, "purchases", 6), (7, "purchases", 3), (9, "purchases", 4)]
+
+
+def test_nothing_gives_nothing():
+    nothing = np.zeros(0, dtype=np.int64)
+    assert len(chosen(nothing, nothing, nothing).place) == 0

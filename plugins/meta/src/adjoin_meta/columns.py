@@ -2,105 +2,124 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from decimal import Decimal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate, chain
 from typing import Any, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from adjoin.ads.datasets import CONVERSION_SCALE, DATASETS, arrow_schema
 from adjoin.ads.v2 import FactBatch
-from adjoin_meta.conversions import CUSTOM, VIDEO_VIEW, chosen, count_to_nanos, counts
+from adjoin_meta.actions import Marks, read_actions
+from adjoin_meta.conversions import CUSTOM, NANOS, chosen, count_to_nanos, counts
 from adjoin_meta.money import major_to_micros
-from adjoin_meta.rows import Row
+from adjoin_meta.rows import Sheet
 
 __all__ = ["ROW_KEYS", "Tally", "conversion_batch", "fact_batch"]
 
 #: The keys of the datasets, the coarsest first.
 ROW_KEYS = ("campaign_id", "ad_group_id", "ad_id")
 
+Ints: TypeAlias = npt.NDArray[np.int64]
 _Columns: TypeAlias = dict[str, "pa.Array[Any]"]
 
-_ONE_NANO = pa.scalar(Decimal(1).scaleb(-CONVERSION_SCALE), pa.decimal128(9, CONVERSION_SCALE))
+_MICRO_DIGITS = 6
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class _Results:
+    """Conversions by row and action, sorted by both: counts in billionths, values in micros."""
+
+    actions: tuple[str, ...]
+    place: Ints
+    action: Ints
+    nanos: Ints
+    micros: Ints
+
+
 class Tally:
-    """Columns of keys and figures, one entry per row, and beside them one entry per row and action.
+    """The rows of some pages. What is worked out of them is worked out once."""
 
-    Conversions are in billionths, values in micros. `places` says which row an action belongs to. Rows are added page
-    by page: as objects, with all their actions, they take ten times the memory.
-    """
-
-    dates: list[str] = field(default_factory=list)
-    campaigns: list[str] = field(default_factory=list)
-    ad_sets: list[str] = field(default_factory=list)
-    ads: list[str] = field(default_factory=list)
-    impressions: list[int] = field(default_factory=list)
-    clicks: list[int] = field(default_factory=list)
-    cost: list[int] = field(default_factory=list)
-    conversions: list[int] = field(default_factory=list)
-    values: list[int] = field(default_factory=list)
-    video_views: list[int | None] = field(default_factory=list)
-    places: list[int] = field(default_factory=list)
-    actions: list[str] = field(default_factory=list)
-    action_counts: list[int] = field(default_factory=list)
-    action_values: list[int] = field(default_factory=list)
+    def __init__(self, sheets: Sequence[Sheet]) -> None:
+        self._sheets = sheets
+        self._starts = list(accumulate((len(sheet) for sheet in sheets), initial=0))
 
     def __len__(self) -> int:
-        return len(self.dates)
+        return self._starts[-1]
+
+    def column(self, pick: Callable[[Sheet], Iterable[Any]]) -> list[Any]:
+        """The column of all pages, one after the other."""
+        return list(chain.from_iterable(map(pick, self._sheets)))
 
     @property
     def customs(self) -> set[str]:
         """The custom conversions that occur, as `offsite_conversion.custom.<id>`."""
-        return {action for action in set(self.actions) if action.startswith(CUSTOM)}
+        return {action for action in self.results.actions if action.startswith(CUSTOM)}
 
-    def add(self, rows: Sequence[Row]) -> None:
-        """Take in rows, and work out their money and conversions. ValueError for a figure that is no number."""
-        self.cost += [major_to_micros(row.spend) for row in rows]
-        for place, row in enumerate(rows, start=len(self)):
-            number = value = 0
-            if row.actions or row.action_values:
-                found = chosen(row.actions, count_to_nanos)
-                worth = chosen(row.action_values, major_to_micros) if row.action_values else {}
-                # A value without a count would be lost by looking at the counts alone.
-                for action in found if worth.keys() <= found.keys() else {**found, **worth}:
-                    nanos, micros = found.get(action, 0), worth.get(action, 0)
-                    if not nanos and not micros:
-                        continue
-                    self.places.append(place)
-                    self.actions.append(action)
-                    self.action_counts.append(nanos)
-                    self.action_values.append(micros)
-                    if counts(action):
-                        number += nanos
-                        value += micros
-            self.conversions.append(number)
-            self.values.append(value)
-            self.video_views.append(_video_views(row))
-        self.dates += [row.date_start for row in rows]
-        self.campaigns += [row.campaign_id for row in rows]
-        self.ad_sets += [row.adset_id for row in rows]
-        self.ads += [row.ad_id for row in rows]
-        self.impressions += [row.impressions for row in rows]
-        self.clicks += [row.clicks for row in rows]
+    @cached_property
+    def results(self) -> _Results:
+        """What the rows say of conversions. ValueError for a figure that is no number."""
+        counts = self._counts
+        counted = chosen(counts.places, counts.codes, _scaled(counts.figures, CONVERSION_SCALE, count_to_nanos))
+        values = read_actions(b"\n".join([sheet.values for sheet in self._sheets]))
+        valued = chosen(values.places, values.codes, _scaled(values.figures, _MICRO_DIGITS, major_to_micros))
+        actions = tuple(dict.fromkeys((*counted.actions, *valued.actions)))
+        keys = []
+        for one in (counted, valued):
+            position = np.array([actions.index(action) for action in one.actions], dtype=np.int64)
+            keys.append(one.place * len(actions) + (position[one.action] if len(one.action) else one.action))
+        # A value without a count would be lost by looking at the counts alone.
+        both = keys[0] if np.isin(keys[1], keys[0], assume_unique=True).all() else np.union1d(*keys)
+        nanos, micros = np.zeros((2, len(both)), dtype=np.int64)
+        nanos[np.searchsorted(both, keys[0])] = counted.figure
+        micros[np.searchsorted(both, keys[1])] = valued.figure
+        some = (nanos != 0) | (micros != 0)
+        place, action = np.divmod(both[some], max(len(actions), 1))
+        return _Results(actions, place, action, nanos[some], micros[some])
+
+    @property
+    def video_views(self) -> pa.Array[Any]:
+        """Null and not 0 where absent: most ads are no videos, and for those that are Meta tells no difference."""
+        views = np.zeros(len(self), dtype=np.int64)
+        known = np.zeros(len(self), dtype=bool)
+        counts = self._counts
+        views[counts.view_places] = _scaled(counts.views, CONVERSION_SCALE, count_to_nanos) // NANOS
+        known[counts.view_places] = True
+        return pa.array(views, pa.int64(), mask=~known)
+
+    @cached_property
+    def _counts(self) -> Marks:
+        return read_actions(b"\n".join([sheet.counts for sheet in self._sheets]))
 
 
 def fact_batch(dataset: str, account_id: str, figures: Tally) -> FactBatch:
-    """Return the batch of a dataset by level. ValueError for a day that is none."""
-    keys = dict(zip(ROW_KEYS, (figures.campaigns, figures.ad_sets, figures.ads), strict=True))
+    """Return the batch of a dataset by level. ValueError for a day or an amount that is none."""
+    results = figures.results
+    counted = np.array([counts(action) for action in results.actions], dtype=bool)
+    of_count = counted[results.action] if len(results.action) else results.action.astype(bool)
+    nanos, micros = np.zeros((2, len(figures)), dtype=np.int64)
+    np.add.at(nanos, results.place[of_count], results.nanos[of_count])
+    np.add.at(micros, results.place[of_count], results.micros[of_count])
+    picks: dict[str, Callable[[Sheet], list[str]]] = {
+        "campaign_id": lambda sheet: sheet.campaigns,
+        "ad_group_id": lambda sheet: sheet.ad_sets,
+        "ad_id": lambda sheet: sheet.ads,
+    }
+    spend = pa.array(figures.column(lambda sheet: sheet.spend), pa.string())
     columns: _Columns = {
-        "date": pa.array(figures.dates, pa.string()).cast(pa.date32()),
+        "date": pa.array(figures.column(lambda sheet: sheet.dates), pa.string()).cast(pa.date32()),
         "account_id": pa.repeat(pa.scalar(account_id, pa.string()), len(figures)),
-        **{key: pa.array(keys[key], pa.string()) for key in DATASETS[dataset].keys},
-        "impressions": pa.array(figures.impressions, pa.int64()),
-        "clicks": pa.array(figures.clicks, pa.int64()),
-        "cost_micros": pa.array(figures.cost, pa.int64()),
-        "conversions": _decimals(figures.conversions),
-        "conversion_value_micros": pa.array(figures.values, pa.int64()),
-        "video_views": pa.array(figures.video_views, pa.int64()),
+        **{key: pa.array(figures.column(picks[key]), pa.string()) for key in DATASETS[dataset].keys},
+        "impressions": pa.array(figures.column(lambda sheet: sheet.impressions), pa.int64()),
+        "clicks": pa.array(figures.column(lambda sheet: sheet.clicks), pa.int64()),
+        "cost_micros": pa.array(_scaled(spend, _MICRO_DIGITS, major_to_micros)),
+        "conversions": _decimals(nanos),
+        "conversion_value_micros": pa.array(micros),
+        "video_views": figures.video_views,
     }
     return FactBatch(dataset=dataset, rows=_record_batch(dataset, columns))
 
@@ -110,13 +129,15 @@ def conversion_batch(facts: FactBatch, figures: Tally, names: Mapping[str, str])
 
     Those of campaigns have no ad group and no ad.
     """
-    if not figures.places:
+    results = figures.results
+    if not len(results.place):
         return None
-    places = pa.array(figures.places, pa.int64())
+    places = pa.array(results.place, pa.int64())
+    called = pa.array([names.get(action, action) for action in results.actions], pa.string())
     columns: _Columns = {
-        "action": pa.array([names.get(action, action) for action in figures.actions], pa.string()),
-        "conversions": _decimals(figures.action_counts),
-        "conversion_value_micros": pa.array(figures.action_values, pa.int64()),
+        "action": called.take(pa.array(results.action, pa.int64())),
+        "conversions": _decimals(results.nanos),
+        "conversion_value_micros": pa.array(results.micros),
     }
     for key in ("date", "account_id", *ROW_KEYS):
         known = key in facts.rows.schema.names
@@ -129,15 +150,19 @@ def _record_batch(dataset: str, columns: _Columns) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([columns[name] for name in schema.names], schema=schema)
 
 
-def _decimals(nanos: list[int]) -> pa.Array[Any]:
-    # Decimal times decimal, exact: 3_000_000_000 * 0.000000001.
-    whole = pa.array(nanos, pa.int64()).cast(pa.decimal128(19, 0))
-    return pc.multiply(whole, _ONE_NANO).cast(pa.decimal128(18, CONVERSION_SCALE))
+def _scaled(texts: pa.Array[Any], digits: int, read: Callable[[str], int]) -> Ints:
+    """Return decimals as whole numbers of 10**-digits. What Arrow cannot read exactly is read one by one."""
+    try:
+        decimals = texts.cast(pa.decimal128(18, digits))
+    except pa.ArrowInvalid:
+        return np.array([read(str(text)) for text in texts.to_pylist()], dtype=np.int64)
+    # A low and a high word each; the low one is all of it for what 18 digits hold.
+    words: Ints = np.frombuffer(memoryview(decimals.buffers()[1] or b""), dtype="<i8", count=2 * len(decimals))
+    return words[::2].copy()
 
 
-def _video_views(row: Row) -> int | None:
-    # Null and not 0 where absent: most ads are no videos, and for those that are Meta tells no difference.
-    for action in row.actions:
-        if action.action_type == VIDEO_VIEW:
-            return count_to_nanos(action.value) // 1_000_000_000
-    return None
+def _decimals(nanos: Ints) -> pa.Array[Any]:
+    """Counts in billionths are what the decimal type stores: a low and a high word."""
+    words = np.stack([nanos, nanos >> 63], axis=1).astype("<i8")
+    kind = pa.decimal128(18, CONVERSION_SCALE)
+    return pa.Array.from_buffers(kind, len(nanos), [None, pa.py_buffer(words.tobytes())])

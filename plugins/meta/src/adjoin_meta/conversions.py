@@ -7,13 +7,32 @@ there counts; an alternative may name several sources that do not overlap, and o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import NamedTuple, Protocol
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
 
 from adjoin.ads.datasets import CONVERSION_SCALE
 
-__all__ = ["CUSTOM", "NANOS", "RULE", "STEPS", "VIDEO_VIEW", "action_names", "chosen", "count_to_nanos", "counts"]
+__all__ = [
+    "CUSTOM",
+    "NANOS",
+    "RULE",
+    "STEPS",
+    "VIDEO_VIEW",
+    "Chosen",
+    "action_names",
+    "chosen",
+    "code_of",
+    "count_to_nanos",
+    "counts",
+]
+
+Ints: TypeAlias = npt.NDArray[np.int64]
 
 #: A count is kept in billionths, which is what the datasets' decimal holds.
 NANOS: int = 10**CONVERSION_SCALE
@@ -66,25 +85,39 @@ RULE: Mapping[str, Alternatives] = {
 STEPS = frozenset({"add_to_cart", "checkouts"})
 
 
-class _Place(NamedTuple):
-    action: str
-    rank: int
+#: Meta's names that are of use, each with its canonical action and which of its alternatives it is. The position of a
+#: name is its code. Custom conversions are added as they are met.
+_NAMES: list[tuple[str, int]] = []
+_CODES: dict[str, int] = {}
+_MEETING = threading.Lock()
+_NO_CODE = -1
+_MOST_CODES = 100_000
+
+for _action, _alternatives in RULE.items():
+    for _rank, _sources in enumerate(_alternatives):
+        for _name in _sources:
+            _CODES[_name] = len(_NAMES)
+            _NAMES.append((_action, _rank))
 
 
-_PLACES: Mapping[str, _Place] = {
-    name: _Place(action, rank)
-    for action, alternatives in RULE.items()
-    for rank, names in enumerate(alternatives)
-    for name in names
-}
+def code_of(name: str) -> int:
+    """Return the code of Meta's name for a result or a step on the way, below 0 for any other.
+
+    Called for every entry of every row.
+    """
+    code = _CODES.get(name)
+    return _meet(name) if code is None else code
 
 
-class _Action(Protocol):
-    @property
-    def action_type(self) -> str: ...
-
-    @property
-    def value(self) -> str: ...
+def _meet(name: str) -> int:
+    with _MEETING:
+        if name not in _CODES:
+            if len(_CODES) >= _MOST_CODES:
+                raise ValueError(f"Meta uses more than {_MOST_CODES:,} names of actions")
+            _CODES[name] = len(_NAMES) if name.startswith(CUSTOM) else _NO_CODE
+            if name.startswith(CUSTOM):
+                _NAMES.append((name, 0))
+        return _CODES[name]
 
 
 def counts(action: str) -> bool:
@@ -92,28 +125,33 @@ def counts(action: str) -> bool:
     return action not in STEPS
 
 
-def chosen(actions: Iterable[_Action], amount: Callable[[str], int]) -> dict[str, int]:
-    """Return the figure of each canonical action; `amount` turns a value of the wire into a number.
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The figure of each canonical action of each row, sorted by both. `action` is a position in `actions`.
 
-    Custom conversions keep their `offsite_conversion.custom.<id>`; what is neither a result nor a step is left out.
+    Custom conversions keep their `offsite_conversion.custom.<id>`.
     """
-    found: dict[str, int] = {}
-    ranks: dict[str, int] = {}
-    for action in actions:
-        name = action.action_type
-        place = _PLACES.get(name)
-        if place is None:
-            if name.startswith(CUSTOM):
-                found[name] = amount(action.value)
-            continue
-        canonical, rank = place
-        best = ranks.get(canonical)
-        if best is None or rank < best:
-            ranks[canonical] = rank
-            found[canonical] = amount(action.value)
-        elif rank == best:  # another source of the same alternative
-            found[canonical] += amount(action.value)
-    return found
+
+    actions: tuple[str, ...]
+    place: Ints
+    action: Ints
+    figure: Ints
+
+
+def chosen(places: Ints, codes: Ints, figures: Ints) -> Chosen:
+    """Apply the rule to figures by row and code."""
+    met, position = np.unique(codes, return_inverse=True)
+    named = [_NAMES[code] for code in met.tolist()]
+    actions = tuple(dict.fromkeys(action for action, _ in named))
+    action = np.array([actions.index(action) for action, _ in named], dtype=np.int64)[position]
+    rank = np.array([rank for _, rank in named], dtype=np.int64)[position]
+    order = np.lexsort((rank, action, places))
+    place, action, rank, figure = places[order], action[order], rank[order], figures[order]
+    first = np.flatnonzero((np.diff(place, prepend=-1) != 0) | (np.diff(action, prepend=-1) != 0))
+    best = np.repeat(rank[first], np.diff(first, append=len(rank)))
+    # Those of the best alternative are sources of one event that do not overlap.
+    sums = np.add.reduceat(np.where(rank == best, figure, 0), first) if len(first) else figure
+    return Chosen(actions, place[first], action[first], sums)
 
 
 def count_to_nanos(value: str) -> int:

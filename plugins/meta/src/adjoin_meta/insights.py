@@ -7,6 +7,7 @@ be split by days; a single day is split by campaigns.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import date
 from functools import partial
 from typing import Any, TypeVar
 
@@ -19,7 +20,7 @@ from adjoin_meta.columns import ROW_KEYS, Tally, conversion_batch, fact_batch
 from adjoin_meta.conversions import action_names
 from adjoin_meta.graph import Page, account_path, pages
 from adjoin_meta.reports import run_report
-from adjoin_meta.rows import Row, decode_page
+from adjoin_meta.rows import Sheet, decode_sheet
 from adjoin_meta.statuses import EFFECTIVE
 
 __all__ = ["LEVELS", "SYNC_DAYS", "read_facts"]
@@ -69,13 +70,13 @@ async def read_facts(request: ReadRequest, client: Client) -> AsyncIterator[Batc
     by_action = request.stream == "ad_daily"
     seen = _Seen(request.stream)
     names = _CustomNames(client, account)
-    with_ads: set[tuple[str, str]] = set()
-    async for figures in _tallies(client, _source(client, account, window, level)):
+    with_ads: set[tuple[date, str]] = set()
+    async for figures in _tallies(_source(client, account, window, level)):
         facts = await _parsed(client, partial(fact_batch, request.stream, account.id, figures))
         seen.add(facts)
         yield facts
         if by_action:
-            with_ads.update(zip(figures.dates, figures.campaigns, strict=True))
+            with_ads |= await _parsed(client, partial(_campaign_days, facts))
             if (conversions := await _by_action(client, facts, figures, names)) is not None:
                 yield conversions
     await client.parse(seen.check, b"")
@@ -83,25 +84,38 @@ async def read_facts(request: ReadRequest, client: Client) -> AsyncIterator[Batc
         return
     # Meta knows campaigns whose results belong to no ad. Their conversions come at the level of the campaign, so that
     # conversion_daily misses none of them.
-    async for page in _source(client, account, window, "campaign"):
-        rows = [row for row in page if (row.date_start, row.campaign_id) not in with_ads]
-        figures = Tally()
-        await _parsed(client, partial(figures.add, rows))
+    async for figures in _tallies(_source(client, account, window, "campaign")):
         facts = await _parsed(client, partial(fact_batch, "campaign_daily", account.id, figures))
-        if (conversions := await _by_action(client, facts, figures, names)) is not None:
-            yield conversions
+        conversions = await _by_action(client, facts, figures, names)
+        if conversions is not None and (alone := _without(conversions, with_ads)) is not None:
+            yield alone
 
 
-async def _tallies(client: Client, source: AsyncIterator[list[Row]]) -> AsyncIterator[Tally]:
-    """Work out page by page, and pass on when there are enough rows for a batch."""
-    figures = Tally()
+async def _tallies(source: AsyncIterator[list[Sheet]]) -> AsyncIterator[Tally]:
+    """Collect pages, and pass them on when there are enough rows for a batch."""
+    sheets: list[Sheet] = []
     async for page in source:
-        await _parsed(client, partial(figures.add, page))
-        if len(figures) >= _BATCH_ROWS:
-            yield figures
-            figures = Tally()
-    if len(figures):
-        yield figures
+        sheets += page
+        if sum(map(len, sheets)) >= _BATCH_ROWS:
+            yield Tally(sheets)
+            sheets = []
+    if sheets:
+        yield Tally(sheets)
+
+
+def _campaign_days(facts: FactBatch) -> set[tuple[date, str]]:
+    """The days on which each campaign has rows."""
+    keys = pa.Table.from_batches([facts.rows]).select(["date", "campaign_id"])
+    found = keys.group_by(["date", "campaign_id"], use_threads=False).aggregate([])
+    return {(row["date"], row["campaign_id"]) for row in found.to_pylist()}
+
+
+def _without(conversions: FactBatch, with_ads: set[tuple[date, str]]) -> FactBatch | None:
+    """Leave out the campaigns and days whose conversions came with their ads; None if nothing is left."""
+    rows = conversions.rows
+    keys = zip(rows["date"].to_pylist(), rows["campaign_id"].to_pylist(), strict=True)
+    left = rows.filter(pa.array([key not in with_ads for key in keys], pa.bool_()))
+    return FactBatch(dataset=conversions.dataset, rows=left) if left.num_rows else None
 
 
 async def _by_action(client: Client, facts: FactBatch, figures: Tally, names: _CustomNames) -> FactBatch | None:
@@ -120,22 +134,22 @@ async def _parsed(client: Client, work: Callable[[], T]) -> T:
         ) from error
 
 
-def _source(client: Client, account: Account, window: DateWindow, level: str) -> AsyncIterator[list[Row]]:
+def _source(client: Client, account: Account, window: DateWindow, level: str) -> AsyncIterator[list[Sheet]]:
     read = _day if window.days == 1 and level != "account" else _window
     return read(client, account, window, level)
 
 
-async def _window(client: Client, account: Account, window: DateWindow, level: str) -> AsyncIterator[list[Row]]:
+async def _window(client: Client, account: Account, window: DateWindow, level: str) -> AsyncIterator[list[Sheet]]:
     params = _params(level, window)
     path, is_report = f"{account_path(account.id)}/insights", window.days > SYNC_DAYS[level]
     if is_report:
         path = f"{await run_report(client, account.id, params)}/insights"
         params = {}
-    async for page in pages(client, path, params, decode_page, limit=_PAGE_ROWS, account=account.id):
+    async for page in pages(client, path, params, decode_sheet, limit=_PAGE_ROWS, account=account.id):
         yield page
 
 
-async def _day(client: Client, account: Account, window: DateWindow, level: str) -> AsyncIterator[list[Row]]:
+async def _day(client: Client, account: Account, window: DateWindow, level: str) -> AsyncIterator[list[Sheet]]:
     """Read a single day; when even that is too large, campaigns by campaigns.
 
     A day is collected before it is passed on: if Meta gives up in the middle, what came so far is read again in parts.
@@ -160,7 +174,7 @@ async def _day(client: Client, account: Account, window: DateWindow, level: str)
                 client,
                 f"{account_path(account.id)}/insights",
                 params,
-                decode_page,
+                decode_sheet,
                 limit=_PAGE_ROWS,
                 account=account.id,
             )
