@@ -119,6 +119,8 @@ class Platform:
     hold: Callable[[v2.ReadRequest], bool] = lambda request: False
     held: threading.Event = field(default_factory=threading.Event)
     listing_fault: BaseException | None = None
+    #: Each is raised once.
+    listing_faults: list[BaseException] = field(default_factory=list)
     concurrency: int = 4
     known_gaps: Mapping[str, str] = field(default_factory=dict)
     asked: list[v2.ReadRequest] = field(default_factory=list)
@@ -139,6 +141,8 @@ class Platform:
     async def accounts(self, client: v2.Client) -> list[v2.Account]:
         if self.listing_fault is not None:
             raise self.listing_fault
+        if self.listing_faults:
+            raise self.listing_faults.pop()
         return list(self.listing)
 
     @hookimpl

@@ -96,6 +96,19 @@ def test_a_connection_without_a_credential_says_what_to_run(house):
         )
 
 
+@pytest.mark.parametrize(("days", "said"), [(6, True), (8, False)])
+def test_an_authorisation_that_ends_soon_is_said_ahead_of_time(house, days, said):
+    """Time enough for a person to come back from a holiday, by what the platform states (7 days by default)."""
+    ends = house.clock.now() + timedelta(days=days)
+    credential = v2.Credential(access_token="token", expires_at=ends)
+    asyncio.run(house.connections.connect("fake", base_url="https://fake.example", credential=credential))
+    house.sync()
+    warning = house.stored_connection().warning
+    assert warning == (
+        f"the authorisation ends on {ends:%Y-%m-%d}; run `adjoin connect fake` before that" if said else None
+    )
+
+
 def test_a_renewed_credential_is_stored_before_it_is_used(any_house):
     """Refresh tokens rotate: the old one is dead, so the new one must not be lost."""
     house = any_house
@@ -108,7 +121,11 @@ def test_a_renewed_credential_is_stored_before_it_is_used(any_house):
         async def renew(self, credential: v2.Credential, client: v2.Client) -> v2.Credential:
             seen.append(credential.refresh_token)
             return replace(
-                credential, access_token="fresh", refresh_token="second", expires_at=soon + timedelta(days=60)
+                credential,
+                access_token="fresh",
+                refresh_token="second",
+                expires_at=soon + timedelta(hours=1),
+                refresh_expires_at=soon + timedelta(days=60),
             )
 
         @hookimpl

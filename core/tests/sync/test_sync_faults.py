@@ -94,6 +94,17 @@ class TestPlatform:
         assert house.covered("campaign_daily") == {}
         heals(house)
 
+    @pytest.mark.parametrize(
+        ("kind", "pauses"),
+        [(ErrorKind.RETRY, [2.0, 4.0]), (ErrorKind.RESTART, [2.0, 4.0]), (ErrorKind.WAIT, [60.0, 60.0])],
+    )
+    def test_a_passing_fault_of_the_listing_is_repeated_too(self, house, kind, pauses):
+        """A list of accounts whose pages came mixed up must not cost a run."""
+        house.platform.listing_faults = [refusal(kind), refusal(kind)]
+        assert house.sync().state is RunState.SUCCEEDED
+        house.assert_whole(START)
+        assert house.clock.sleeps == pauses
+
     def test_throttling_waits_as_told(self, house):
         """The pause is the platform's."""
         times(house, of_a1, refusal(ErrorKind.WAIT, retry_after=timedelta(seconds=77)), 1)

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from adjoin.cli._output import amount, print_table, say
@@ -138,7 +139,7 @@ def _compare(runtime: Runtime, base: str, done: Sequence[tuple[Run, Connection]]
         for account in _accounts(sandbox, done):
             asked = {"platform": account[0], "account": account[1], "since": first.isoformat()}
             answer = sandbox.get("/_sandbox/truth", params={**asked, "dataset": "account_daily"})
-            truth = answer.raise_for_status().json()
+            truth = json.loads(answer.raise_for_status().content, parse_float=Decimal)
             if not truth["rows"] and account not in found:
                 continue  # an account without results
             if account in closed and account not in found:

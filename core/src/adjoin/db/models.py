@@ -147,7 +147,8 @@ class Connection(Base, table=True):
     """A workspace's authorisation for one platform.
 
     `credential` is encrypted. `credential_version` grows with each renewal: write with the version that was
-    read, so that of two workers that renew at once one loses. `history_start` is the first day that
+    read, so that of two workers that renew at once one loses. `expires_at` is when a person has to connect again, where
+    that is known. `history_start` is the first day that
     backfill reaches for.
     """
 
@@ -259,9 +260,9 @@ class Schedule(Base, table=True):
 class Run(Base, table=True):
     """One execution of a sync for a connection; a connection has one queued or running at most.
 
-    `since` and `until` are the days asked for, if any were; `accounts` and `streams` what it is limited to. `epoch` grows with every attempt that takes the
-    run; a worker that holds an older one must not write. A higher `priority` goes first. `requests` counts what was
-    sent, `operations` what it costs of the platform's quota.
+    `since` and `until` are the days asked for, if any were; `accounts` and `streams` what it is limited to. `epoch` grows
+    with every attempt that takes the run; a worker that holds an older one must not write. A higher `priority` goes
+    first. `requests` counts what was sent, `operations` what it costs of the platform's quota.
     """
 
     __tablename__ = "runs"

@@ -6,6 +6,7 @@ import asyncio
 import random
 import secrets
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -134,6 +135,7 @@ class ApiClient:
         self._on_warning = on_warning
         self._warned: set[str] = set()
         self._transports = _wire.Transports(base_url=self._base, given=transport)
+        self._parser = _parser()
         self._requests = 0
         self._operations = 0
         hidden = [v for k, v in app.extra.items() if k in secret_fields or is_secret_name(k)]
@@ -170,11 +172,13 @@ class ApiClient:
         return (await self._credential()).access_token
 
     async def parse(self, function: Callable[[bytes], T], data: bytes) -> T:
-        return await asyncio.to_thread(function, data)
+        return await asyncio.get_running_loop().run_in_executor(self._parser, function, data)
 
     async def aclose(self) -> None:
         """Close all connections. The client may be used again afterwards, and opens new ones."""
         await self._transports.aclose()
+        self._parser.shutdown(wait=False)
+        self._parser = _parser()
 
     async def request(
         self,
@@ -525,6 +529,12 @@ def _status(outcome: _Outcome) -> int | None:
 
 def _broken_code(error: BaseException) -> str:
     return "unreachable" if _wire.never_sent(error) else "cut"
+
+
+def _parser() -> ThreadPoolExecutor:
+    """One thread, started when it is first needed: parsing holds the interpreter's lock, and in one thread what was
+    just decoded is still in the cache when it is worked on."""
+    return ThreadPoolExecutor(1, thread_name_prefix="adjoin-parse")
 
 
 async def _close(response: httpx.Response) -> None:

@@ -28,6 +28,11 @@ __all__ = ["Connected", "Connections", "sandbox_app_of"]
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
+def _is_sandbox(description: v2.Description, base_url: str) -> bool:
+    """Say whether an address is of a stand-in on this machine."""
+    return base_url.rstrip("/") != description.base_url.rstrip("/") and urlsplit(base_url).hostname in _LOOPBACK
+
+
 def sandbox_app_of(description: v2.Description) -> v2.App:
     """Return the registration that a platform's sandbox accepts. It is known to everyone."""
     fields = [field.name for field in description.auth.app_fields if field.required]
@@ -76,7 +81,7 @@ class Connections:
     def app(self, platform: str, base_url: str) -> v2.App:
         """Return the registration to use with a platform at an address. Sandboxes on this machine have their own."""
         description = self.describe(platform)
-        if base_url.rstrip("/") != description.base_url.rstrip("/") and urlsplit(base_url).hostname in _LOOPBACK:
+        if _is_sandbox(description, base_url):
             return sandbox_app_of(description)
         return app_of(platform, description, self._environ)
 
@@ -180,7 +185,7 @@ class Connections:
                 platform=platform,
                 client_id=app.client_id,
                 connection=connection,
-                limits=description.limits,
+                limits=() if _is_sandbox(description, base_url) else description.limits,  # those are the platform's
             ),
             clock=clock or PlatformClock(self._clock),
             secret_fields=[field.name for field in description.auth.app_fields if field.secret],
@@ -198,7 +203,8 @@ class Connections:
             self._vault, credential, workspace=connection.workspace_id, connection=connection.id
         )
         connection.credential_version += 1
-        connection.expires_at = credential.expires_at
+        # Where the token renews itself, what ends the authorisation is the end of the renewing.
+        connection.expires_at = credential.refresh_expires_at if credential.can_renew else credential.expires_at
         connection.can_renew = credential.can_renew
 
     def _store_connection(

@@ -36,7 +36,8 @@ from adjoin.sync.runs import Attempt, RunBook
 
 __all__ = ["Engine"]
 
-_TRIES = 3  # of one slice, where the platform's fault may pass; the client has repeated the single request before that
+#: Tries of one slice or listing where the fault may pass; the client has repeated the single request before that.
+_TRIES = 3
 _LONGEST_WAIT = timedelta(minutes=10)  # a throttled slice that must wait longer is left to the next run
 _AT_ONCE = 4  # slices of one run: with as many runs as the executor allows, a plugin's lane has slots left for renewals
 
@@ -112,7 +113,7 @@ class Engine:
         self, attempt: Attempt, connection: Connection, client: ApiClient, progress: _Progress
     ) -> dict[str, v2.Account]:
         """List the accounts, note what changed, and return those that are to be read."""
-        listed = await self._kernel.hook(v2.Ads.accounts).aone(connection.platform, client=client)
+        listed = await self._list(connection, client)
 
         def save() -> dict[str, v2.Account]:
             with self._book.fenced(attempt, now=self._clock.now()) as (session, _):
@@ -130,6 +131,19 @@ class Engine:
             return {account.id: account for account in listed if account.id in wanted}
 
         return await asyncio.to_thread(save)
+
+    async def _list(self, connection: Connection, client: ApiClient) -> list[v2.Account]:
+        """Ask for the accounts; a passing fault is repeated as it is for a slice."""
+        hook = self._kernel.hook(v2.Ads.accounts)
+        for tried in range(1, _TRIES):
+            try:
+                return await hook.aone(connection.platform, client=client)
+            except PlatformError as error:
+                pause = _pause(error, tried)
+                if pause is None:
+                    raise
+                await self._clock.sleep(pause)
+        return await hook.aone(connection.platform, client=client)
 
     async def _read_all(
         self,
@@ -228,13 +242,13 @@ class Engine:
             try:
                 await reader.read(account, piece)
             except PlatformError as error:
+                pause = _pause(error, tried) if tried < _TRIES else None
+                if pause is not None:
+                    await self._clock.sleep(pause)
+                    continue
                 match error.kind:
                     case ErrorKind.SPLIT if piece.since != piece.until:
                         return await asyncio.to_thread(self._split, attempt, piece)
-                    case ErrorKind.RETRY | ErrorKind.RESTART if tried < _TRIES:
-                        await self._clock.sleep(2.0**tried)
-                    case ErrorKind.WAIT if tried < _TRIES and _wait_of(error) <= _LONGEST_WAIT:
-                        await self._clock.sleep(_wait_of(error).total_seconds())
                     case ErrorKind.RECONNECT | ErrorKind.REFRESH:
                         progress.fatal = error
                         return await self._fail(attempt, piece, progress, str(error), kind=error.kind, quiet=True)
@@ -397,7 +411,7 @@ class Engine:
             if state is RunState.FAILED
             else ConnectionState.OK,
             "last_error": error,
-            "warning": "; ".join(self._connections.warnings.pop(connection.id, [])) or None,
+            "warning": "; ".join(await asyncio.to_thread(self._warnings, attempt, client)) or None,
         }
         if progress.committed or whole:
             health["last_sync_at"] = now
@@ -417,6 +431,20 @@ class Engine:
         except StateError as failure:
             self._log.warning("staged files could not be removed", run=attempt.run_id, error=str(failure))
         return state
+
+    def _warnings(self, attempt: Attempt, client: ApiClient | None) -> list[str]:
+        """What the operator should know ahead of time: what the platform said, and an authorisation that ends soon."""
+        connection = self._connection(attempt)
+        found = self._connections.warnings.pop(connection.id, [])
+        if client is None or connection.expires_at is None:
+            return found
+        left = connection.expires_at - client.now()
+        if left <= self._connections.describe(connection.platform).auth.warn_before:
+            found.append(
+                f"the authorisation ends on {connection.expires_at:%Y-%m-%d}; run `adjoin connect "
+                f"{connection.platform}` before that"
+            )
+        return found
 
     def _unexpected(self, error: Exception) -> str:
         self._log.error("unexpected error", error=type(error).__name__, exc_info=error)
@@ -453,8 +481,12 @@ def _reach(beyond: dict[str, date]) -> str:
     )
 
 
-def _wait_of(error: PlatformError) -> timedelta:
-    return error.retry_after or timedelta(minutes=1)
+def _pause(error: PlatformError, tried: int) -> float | None:
+    """Seconds to wait before what failed is repeated; None where it is not to be."""
+    if error.kind in (ErrorKind.RETRY, ErrorKind.RESTART):
+        return 2.0**tried
+    wait = error.retry_after or timedelta(minutes=1)
+    return wait.total_seconds() if error.kind is ErrorKind.WAIT and wait <= _LONGEST_WAIT else None
 
 
 def _window(piece: Slice) -> tuple[date, date]:
