@@ -1,0 +1,81 @@
+"""The hooks of the `ads` contract, each one line that hands over to the module that does the work.
+
+The imports are inside the functions so that listing plugins stays quick.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+from adjoin.ads import v2
+from adjoin.contract import hookimpl
+
+if TYPE_CHECKING:
+    from adjoin.testing.world import World
+
+__all__ = ["GoogleAds"]
+
+
+class GoogleAds(v2.Ads):
+    """The Google Ads API (REST). `apply` is not offered yet."""
+
+    @hookimpl
+    def describe(self) -> v2.Description:
+        from adjoin_google.description import DESCRIPTION
+
+        return DESCRIPTION
+
+    @hookimpl
+    def consent_url(self, app: v2.App, consent: v2.Consent, base_url: str) -> str:
+        from adjoin_google import oauth
+
+        return oauth.consent_url(app, consent, base_url)
+
+    @hookimpl
+    async def redeem(self, grant: v2.CodeGrant, client: v2.Client) -> v2.Credential:
+        from adjoin_google import oauth
+
+        return await oauth.redeem(grant, client)
+
+    @hookimpl
+    async def renew(self, credential: v2.Credential, client: v2.Client) -> v2.Credential:
+        from adjoin_google import oauth
+
+        return await oauth.renew(credential, client)
+
+    @hookimpl
+    def inspect(self, reply: v2.Reply) -> v2.Verdict:
+        from adjoin_google.verdict import inspect
+
+        return inspect(reply)
+
+    @hookimpl
+    async def accounts(self, client: v2.Client) -> list[v2.Account]:
+        from adjoin_google.accounts import list_accounts
+
+        return await list_accounts(client)
+
+    @hookimpl
+    async def read(self, request: v2.ReadRequest, client: v2.Client) -> AsyncIterator[v2.Batch]:
+        from contextlib import aclosing
+
+        from adjoin_google.entities import ENTITY_STREAMS, read_entities
+        from adjoin_google.facts import read_facts
+
+        source = read_entities if request.stream in ENTITY_STREAMS else read_facts
+        async with aclosing(source(request, client)) as batches:
+            async for batch in batches:
+                yield batch
+
+    @hookimpl
+    def spec_limits(self) -> tuple[v2.CreativeLimit, ...]:
+        from adjoin_google.creative import LIMITS
+
+        return LIMITS
+
+    @hookimpl
+    def sandbox(self, world: World) -> v2.AsgiApp:
+        from adjoin_google.sandbox import make_app
+
+        return make_app(world)
