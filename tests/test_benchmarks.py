@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
 
@@ -23,6 +25,14 @@ def test_a_small_sync_is_right_on_both_sides() -> None:
     assert summary["wrong"] == []
     assert summary["ad_rows"] == 1400
     assert set(summary["contenders"]) == {"adjoin", "naive"}
+
+
+@pytest.mark.parametrize("platform", ["google", "linkedin", "meta", "microsoft"])
+def test_both_ways_of_normalising_stage_the_same(platform: str) -> None:
+    """Plugin and models make the same rows and sums of the same answers, so that comparing what they cost is fair."""
+    found = _run("wire.py", "--platform", platform, "--rows", "2000", "--scale", "0.05")
+    assert found["wrong"] == []
+    assert found["platforms"][platform]["rows"] > 1000
 
 
 def test_the_kernel_is_measured_against_pluggy_and_a_plain_call() -> None:

@@ -55,6 +55,7 @@ def test_text_and_json_say_the_same(rows):
     "line",
     [
         b'[{"action_type": "lead", "value": "3"}]',  # with spaces
+        b'[ {"action_type":"lead","value":"3"}]',  # with one that the marks do not show
         b'[\n  {"action_type":"lead",\n   "value":"3"}]',  # pretty
         b'[{"value":"3","action_type":"lead"}]',  # the other way round
         b'[{"action_type":"lead","7d_click":"9","value":"3"}]',  # a key between

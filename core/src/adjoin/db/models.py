@@ -260,7 +260,7 @@ class Schedule(Base, table=True):
 class Run(Base, table=True):
     """One execution of a sync for a connection; a connection has one queued or running at most.
 
-    `since` and `until` are the days asked for, if any were; `accounts` and `streams` what it is limited to. `epoch` grows
+    `since` and `until` are the days asked for, if any; `accounts` and `streams` what it is limited to. `epoch` grows
     with every attempt that takes the run; a worker that holds an older one must not write. A higher `priority` goes
     first. `requests` counts what was sent, `operations` what it costs of the platform's quota.
     """

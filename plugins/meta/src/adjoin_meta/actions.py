@@ -74,7 +74,9 @@ def _as_text(lines: bytes) -> Marks | None:
         return None
     if len(pieces) == 1:
         return _marks(*_nothing(), *_nothing()[::2])
-    breaks: Ints = np.asarray(pc.count_substring(cast("pa.StringArray", pieces), pattern="\n"), dtype=np.int64)
+    breaks = _line_breaks(cast("pa.StringArray", pieces))
+    if breaks.sum() != lines.count(b"\n"):
+        return None
     rows = np.cumsum(breaks)[:-1]
     split = _halves(pieces[1:], _VALUE)
     if split is None:
@@ -90,6 +92,15 @@ def _as_text(lines: bytes) -> Marks | None:
     if figures is None or plays is None:
         return None
     return _marks(rows[results], marks[results], figures[0], rows[views], plays[0])
+
+
+def _line_breaks(pieces: pa.StringArray) -> Ints:
+    """Count the line breaks in each piece. Only the last one of a line has any, and the next line's bracket."""
+    breaks = np.zeros(len(pieces), dtype=np.int64)
+    last = np.flatnonzero(np.asarray(pc.ends_with(pieces, pattern="[")))
+    last = np.append(last, len(pieces) - 1) if len(last) and last[-1] != len(pieces) - 1 else last
+    breaks[last] = np.asarray(pc.count_substring(pieces.take(pa.array(last, pa.int64())), pattern="\n"))
+    return breaks
 
 
 def _as_json(lines: bytes) -> Marks:
