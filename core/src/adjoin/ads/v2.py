@@ -146,7 +146,7 @@ class Description:
     `levels` are the platform's own words for campaign, ad group and ad. `known_gaps` explains, per pair
     `"fine<coarse"` of datasets, why the finer one may hold less than the coarser one on this platform. `limits` pace
     requests before the platform has to refuse. `hosts` are the platform's other addresses (`https://host`) that may get
-    the connection's token, where it has one per service.
+    the connection's token, where it has one per service. `read_timeout` is how long it may think before the next byte.
     """
 
     title: str
@@ -162,6 +162,7 @@ class Description:
     known_gaps: Mapping[str, str] = field(default_factory=dict)
     docs_url: str = ""
     hosts: tuple[str, ...] = ()
+    read_timeout: timedelta = timedelta(seconds=60)
 
     def stream(self, name: str) -> Stream:
         """Return one stream; KeyError if the platform does not offer it."""

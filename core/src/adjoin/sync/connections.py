@@ -177,6 +177,7 @@ class Connections:
             app=app,
             base_url=base_url or "https://invalid.invalid",  # a rows plugin brings its own way to its platform
             hosts=description.hosts,
+            read_timeout=description.read_timeout,
             credentials=keeper,
             inspect=(lambda reply: inspect.one(platform, reply=reply)) if inspect.implemented_by(platform) else None,
             pace=Pace(

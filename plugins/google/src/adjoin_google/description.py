@@ -94,4 +94,6 @@ DESCRIPTION = Description(
         "search_term_daily<ad_group_daily": "Google leaves out search terms that too few people have used.",
     },
     docs_url="https://developers.google.com/google-ads/api/docs/start",
+    # Google works on a large report for minutes before it sends the first row.
+    read_timeout=timedelta(seconds=300),
 )
