@@ -36,7 +36,7 @@ fmt: install  ## Format the code and mend what the linter can
 lock: install  ## Renew requirements.lock: newest versions, with hashes
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 \
 	  --no-header --no-emit-index-url --no-annotate $(PACKAGES:%=--no-emit-package %) \
-	  --extra postgres --group pyproject.toml:dev -o requirements.lock $(MEMBERS:%=%pyproject.toml)
+	  --extra postgres --group pyproject.toml:dev --group pyproject.toml:vendors -o requirements.lock $(MEMBERS:%=%pyproject.toml)
 
 clean:  ## Remove what was built (.venv, caches); keeps .adjoin, the data
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache test-artifacts dist

@@ -33,7 +33,7 @@ def dashboard(
 def demo(
     no_serve: bool = typer.Option(False, "--no-serve", help="Stop after the sync instead of serving the dashboard."),
     port: int = typer.Option(8501, "--port", min=1, max=65535, help="The dashboard's port on 127.0.0.1."),
-    scale: float = typer.Option(0.5, "--scale", min=0.001, help="Size of the made-up advertiser."),
+    scale: float = typer.Option(0.25, "--scale", min=0.001, help="Size of the made-up advertiser."),
 ) -> None:
     """Do everything once on sandboxes: set up, connect by OAuth, sync, check against the truth, serve the dashboard.
 
