@@ -239,6 +239,121 @@ class TestDatasets:
         assert of(query, "total").totals["cost_micros"] == 2**54 + 2
         assert of(query, "total", currency="EUR").totals["cost_micros"] == 2**54 + 2
 
+    def test_parts_never_stand_for_the_whole(self, put_facts: Any, query: FactQuery) -> None:
+        """Where only keywords were synced there are no results of the campaign: theirs would be too few."""
+        put_facts("keyword_daily", keyword(1, "c1", "g1", "k1", clicks=10))
+        assert of(query, "campaign").rows == []
+        assert of(query, "total").totals["clicks"] is None
+        assert column(of(query, "keyword"), "clicks") == [(10,)]
+
+
+def keyword(day: int, campaign: str, group: str, id_: str, **metrics: Any) -> dict[str, Any]:
+    return on(day, campaign_id=campaign, ad_group_id=group, keyword_id=id_, **metrics)
+
+
+def term(day: int, campaign: str, group: str, text: str, **metrics: Any) -> dict[str, Any]:
+    return on(day, campaign_id=campaign, ad_group_id=group, search_term=text, **metrics)
+
+
+class TestSearch:
+    """Keywords and search terms, which hold a part of the campaigns' results."""
+
+    @pytest.fixture(autouse=True)
+    def _searched(self, store: Store, put_facts: Any) -> None:
+        put_facts("account_daily", on(1, clicks=100, cost_micros=100), on(2, clicks=100, cost_micros=100))
+        put_facts(
+            "keyword_daily",
+            keyword(1, "c1", "g1", "k1", impressions=50, clicks=10, cost_micros=7, conversions=Decimal("0.25")),
+            keyword(2, "c1", "g1", "k1", impressions=50, clicks=5, cost_micros=8, conversions=Decimal("0.5")),
+            keyword(2, "c1", "g2", "k1", clicks=1),
+            keyword(2, "c2", "g3", "k2", clicks=3),
+        )
+        put_facts(
+            "search_term_daily",
+            term(1, "c1", "g1", "red shoes", clicks=4, cost_micros=4),
+            term(2, "c1", "g1", "red shoes", clicks=2, cost_micros=3),
+            term(2, "c1", "g2", "red shoes", clicks=1),
+            term(2, "c1", "g2", "+größe 🎿", clicks=1),
+        )
+        with store.write() as session:
+            for kind, id_, name in (
+                (EntityKind.CAMPAIGN, "c1", "Spring"),
+                (EntityKind.AD_GROUP, "g1", "Women"),
+                (EntityKind.KEYWORD, "k1", "red shoes"),
+            ):
+                session.add(
+                    Entity(
+                        workspace_id="default",
+                        platform="meta",
+                        account_id="act_1",
+                        kind=kind,
+                        id=id_,
+                        name=name,
+                        status="active",
+                        first_seen_at=NOW,
+                        last_seen_at=NOW,
+                    )
+                )
+
+    def test_keywords(self, query: FactQuery) -> None:
+        """One line per ad group and keyword: a platform may use the same id in several ad groups."""
+        result = of(query, "keyword")
+        names = ("campaign_name", "ad_group_id", "ad_group_name", "keyword_id", "keyword_name", "clicks")
+        assert column(result, *names) == [
+            ("Spring", "g1", "Women", "k1", "red shoes", 15),
+            ("Spring", "g2", None, "k1", "red shoes", 1),
+            (None, "g3", None, "k2", None, 3),
+        ]
+        first = result.rows[0]
+        assert (first["cost_micros"], first["conversions"], first["ctr"]) == (15, Decimal("0.75"), 0.15)
+        assert first["cpa_micros"] == 20
+        assert first["conversions_by_action"] == {}
+        assert result.totals["clicks"] == 19
+
+    def test_search_terms(self, query: FactQuery) -> None:
+        """The term as it was typed is the key; it has no id and no other name."""
+        result = of(query, "search_term")
+        assert column(result, "ad_group_id", "search_term", "clicks") == [
+            ("g1", "red shoes", 6),
+            ("g2", "+größe 🎿", 1),
+            ("g2", "red shoes", 1),
+        ]
+        assert "search_term_name" not in result.rows[0]
+        assert result.totals["clicks"] == 8
+
+    @pytest.mark.parametrize(
+        ("by", "start"),
+        [("keyword", "Not all results have a keyword"), ("search_term", "Platforms keep rare search terms")],
+    )
+    def test_a_note_says_that_it_is_a_part(self, query: FactQuery, by: By, start: str) -> None:
+        """Whoever adds them up must not take them for the whole."""
+        (note,) = of(query, by).notes
+        assert note.startswith(start)
+        assert note.endswith("less than the campaigns' results.")
+
+    def test_the_whole_is_not_taken_from_the_parts(self, query: FactQuery) -> None:
+        """With the account's own results there, keywords add nothing to it."""
+        assert of(query, "total").totals["clicks"] == 200
+        assert of(query, "total").notes == []
+
+    def test_filters_and_days_count_for_them_too(self, query: FactQuery) -> None:
+        """A campaign, and one day of it."""
+        day = date(2026, 3, 2)
+        result = of(query, "keyword", campaign_ids=["c1"], since=day, until=day)
+        assert column(result, "ad_group_id", "clicks") == [("g1", 5), ("g2", 1)]
+
+    def test_they_are_converted_like_all_else(self, query: FactQuery, rates: Rates) -> None:
+        """Each day at its rate: 8 micros at 1.25 dollars, 7 at the rate of the first day, which has none before."""
+        day = date(2026, 3, 2)
+        result = of(query, "keyword", currency="USD", rates=rates, since=day, until=day)
+        assert [row["cost_micros"] for row in result.rows] == [10, None, None]
+
+    def test_an_account_without_any_has_no_rows(self, put_facts: Any, query: FactQuery) -> None:
+        """A platform without keywords is left out rather than shown with a keyword called null."""
+        put_facts("account_daily", on(1, clicks=9), platform="simple")
+        assert {row["platform"] for row in of(query, "keyword").rows} == {"meta"}
+        assert of(query, "keyword", platforms=["simple"]).rows == []
+
 
 class TestCurrencies:
     @pytest.fixture(autouse=True)

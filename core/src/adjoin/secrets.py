@@ -134,6 +134,11 @@ class Vault:
     def __repr__(self) -> str:
         return f"Vault({self._keyring!r})"
 
+    @property
+    def key_ids(self) -> tuple[str, ...]:
+        """The ids of the keys; the first encrypts, all decrypt."""
+        return self._keyring.ids
+
     def seal(self, data: bytes, *, workspace: str, purpose: str, record: str) -> bytes:
         """Encrypt `data` for this place with the first key."""
         header = bytes([_VERSION]) + bytes.fromhex(self._keyring.ids[0])

@@ -54,7 +54,7 @@ def test_a_dataset_that_comes_along_with_another_names_that_one(house):
         (
             {"datasets": ["ad_hourly"]},
             UnknownName,
-            "Fake has no dataset 'ad_hourly'; there are account_daily,",
+            "no dataset 'ad_hourly' on Fake; there are account_daily,",
         ),
     ],
 )
@@ -65,7 +65,7 @@ def test_what_is_not_there_is_said_with_what_is(house, options, error, words):
 
 def test_an_account_that_cannot_be_read_says_why(house):
     change(house, "a2", readable=False, note="not read: CANCELED")
-    with pytest.raises(BadInput, match=r"account a2 \(Shop a2\) cannot be read: not read: CANCELED"):
+    with pytest.raises(BadInput, match=r"account a2 \(Shop a2\) cannot be read: CANCELED"):
         choices(house, accounts=["a2"])
 
 

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adjoin_google.amounts import decimals, micros, nanos
+from adjoin.ads.columns import conversions
+from adjoin_google.amounts import micros, nanos
 
 
 @given(st.integers(-(10**14), 10**14), st.integers(0, 6))
@@ -44,7 +45,7 @@ def test_what_cannot_be_held_is_no_amount(value):
 
 @given(st.lists(st.integers(-(10**18) + 1, 10**18 - 1)))
 def test_decimals_are_billionths(values):
-    column = decimals(np.array(values, dtype=np.int64))
+    column = conversions(np.array(values, dtype=np.int64))
     column.validate(full=True)
     assert column.type == pa.decimal128(18, 9)
     assert column.to_pylist() == [Decimal(value).scaleb(-9) for value in values]

@@ -1,7 +1,7 @@
 """The canonical words of campaigns: what every platform's own names for objectives and channels come to.
 
-A platform without the notion leaves the field None; a word of its own that fits none of these is `other`. docs/metrics.md
-has the tables.
+A platform without the notion leaves the field None; a word of its own that fits none of these is `other`. The tables
+are in docs/metrics.md.
 """
 
 from __future__ import annotations

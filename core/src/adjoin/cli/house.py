@@ -94,7 +94,8 @@ def doctor(as_json: bool = typer.Option(False, "--json", help="Print the finding
         except AdjoinError as error:
             note("store", "failed", str(error))
         try:
-            note("key", "ok", repr(runtime.vault))
+            first, *others = runtime.vault.key_ids
+            note("key", "ok", f"{first} encrypts" + (f"; {', '.join(others)} still decrypt" if others else ""))
         except AdjoinError as error:
             note("key", "failed", str(error))
         for report in runtime.kernel.reports:

@@ -23,10 +23,16 @@ _NAMES = {
     "campaign": ("platform", "campaign_name", "campaign_id"),
     "ad_group": ("platform", "ad_group_name", "ad_group_id"),
     "ad": ("platform", "ad_name", "ad_id"),
-    "keyword": ("platform", "keyword_name", "keyword_id"),
-    "search_term": ("platform", "search_term"),
+    "keyword": ("platform", "campaign_name", "ad_group_name", "keyword_name", "keyword_id"),
+    "search_term": ("platform", "campaign_name", "ad_group_name", "search_term"),
     "day": ("date",),
     "total": (),
+}
+
+#: What a line of CSV has before its names, where it is not the account alone: ids that tell equal names apart.
+_MORE_IDS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("total", "platform", "account", "day"), ()),
+    **dict.fromkeys(("keyword", "search_term"), ("account_id", "campaign_id", "ad_group_id")),
 }
 
 
@@ -110,12 +116,11 @@ def _days(first: str, last: str, today: date) -> tuple[date, date]:
 
 def _print_table(found: Report, by: By) -> None:
     names = _NAMES[by.value]
-    several = len({row["currency"] for row in found.rows}) > 1 and found.currency is None
     columns = [(name.removesuffix("_name").replace("_", " "), False) for name in names]
     columns += [(name, True) for name in ("spend", "impressions", "clicks", "conversions", "CPA", "ROAS")]
     rows = [[*(_text(row.get(name)) for name in names), *_figures(row)] for row in found.rows]
-    if found.rows and (by is not By.TOTAL) and not several:
-        rows.append([*(["total"] if names else []), *[""] * (len(names) - 1), *_figures(found.totals)])
+    if found.rows and by is not By.TOTAL:
+        rows.append(["total", *[""] * (len(names) - 1), *_figures(found.totals)])
     print_table(
         columns,
         rows,
@@ -129,8 +134,7 @@ def _print_table(found: Report, by: By) -> None:
 def _print_csv(found: Report, by: By) -> None:
     import csv
 
-    extra = {"account": (), "day": (), "total": (), "platform": ()}.get(by.value, ("account_id",))
-    keys = (*extra, *_NAMES[by.value])
+    keys = (*_MORE_IDS.get(by.value, ("account_id",)), *_NAMES[by.value])
     figures = (
         "currency",
         "cost_micros",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -82,23 +83,22 @@ def converted(daily: pa.Table, *, keys: Sequence[str], target: str, rates: Rates
 
 def rate_notes(daily: pa.Table, *, target: str, rates: Rates) -> list[str]:
     """Say where the last rate before stood in for a day's own."""
-    filled: set[date] = set()
-    stale: dict[str, tuple[date, int]] = {}
+    filled: dict[tuple[str, date], list[date]] = defaultdict(list)  # by currency and the day of the rate
     for day, currency in _pairs(daily):
         used = rates.exchange(currency, target, day).day
-        if (day - used).days > _STALE_DAYS:
-            days = stale.get(currency, (used, 0))[1] + 1
-            stale[currency] = (used, days)
-        elif used != day:
-            filled.add(day)
+        if used != day:
+            filled[currency, used].append(day)
+    # A rate that stands for weeks is the last one that is known; the days right after it are no holidays either.
+    stale = {key: days for key, days in filled.items() if (max(days) - key[1]).days > _STALE_DAYS}
     notes = [
-        f"{currency} to {target}: the last known rate is of {used}; it was used for {days} later days."
-        for currency, (used, days) in sorted(stale.items())
+        f"{currency} to {target}: the last known rate is of {used}; it was used for {len(days)} later days."
+        for (currency, used), days in sorted(stale.items())
     ]
-    if filled:
+    filled_days = {day for key, days in filled.items() if key not in stale for day in days}
+    if filled_days:
         notes.append(
-            f"{len(filled)} of the days have no exchange rate of the European Central Bank (weekends, holidays): the "
-            "last one before was used."
+            f"{len(filled_days)} of the days have no exchange rate of the European Central Bank (weekends, holidays): "
+            "the last one before was used."
         )
     return notes
 

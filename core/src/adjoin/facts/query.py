@@ -169,9 +169,11 @@ class FactQuery:
         """Say which dataset answers best for each account, of those that have all `keys`: dataset -> its accounts.
 
         The one that covers most of the days; of equals the coarsest, which has the least to add up and may hold what
-        a platform does not break down. Accounts without any of them are left out.
+        a platform does not break down. Keywords and search terms, which are a part only, answer where `keys` name
+        them and nowhere else. Accounts without any of them are left out.
         """
-        able = [name for name in (*LADDER, *_BESIDE) if set(keys) <= {"date", "account_id", *DATASETS[name].keys}]
+        offered = _BESIDE if {"keyword_id", "search_term"} & set(keys) else LADDER
+        able = [name for name in offered if set(keys) <= {"date", "account_id", *DATASETS[name].keys}]
         have: dict[AccountKey, list[str]] = defaultdict(list)
         for dataset in able:
             files = self.files(dataset, since, until, platforms=platforms, accounts=accounts)

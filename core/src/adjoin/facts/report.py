@@ -233,7 +233,7 @@ class _Selection:
         needed = {key for key in keys if key in _LEVELS} | ({"campaign_id"} if self.campaign_ids is not None else set())
         chosen = self.query.coarsest(
             needed, self.since, self.until, platforms=self.platforms, accounts=self.accounts
-        ) or {"ad_daily": []}
+        ) or {next(name for name, one in DATASETS.items() if needed <= set(one.keys)): []}
         parts = [self._filtered(dataset, accounts).select(*grain, *SUMMED) for dataset, accounts in chosen.items()]
         everything = ibis.union(*parts) if len(parts) > 1 else parts[0]
         return self.query.run(

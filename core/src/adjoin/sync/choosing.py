@@ -77,7 +77,7 @@ def _check_datasets(described: Sequence[v2.Description], datasets: Collection[st
     unknown = sorted(set(datasets) - set(offered))
     if unknown:
         raise UnknownName(
-            f"{' and '.join(one.title for one in described)} has no dataset {unknown[0]!r}; there are "
+            f"there is no dataset {unknown[0]!r} on {', '.join(one.title for one in described)}; there are "
             f"{', '.join(offered)}"
         )
 
@@ -108,6 +108,7 @@ def _owned(
             )
         for row in mine:
             if not row.readable:
-                raise BadInput(f"account {account_id} ({row.name}) cannot be read: {row.note or row.native_status}")
+                reason = (row.note or row.native_status).removeprefix("not read: ")
+                raise BadInput(f"account {account_id} ({row.name}) cannot be read: {reason}")
             owned.setdefault(row.connection_id, set()).add(account_id)
     return {connection: frozenset(ids) for connection, ids in owned.items()}

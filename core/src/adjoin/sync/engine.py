@@ -51,6 +51,7 @@ class _Progress:
     failures: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     committed: int = 0
+    unanswerable: str = ""  # why nothing of what was asked for can be read
     fatal: AdjoinError | None = None
 
 
@@ -356,7 +357,7 @@ class Engine:
             if asked is not None:
                 beyond |= _beyond(description, attempt.streams, today, asked.since)
         if asked is not None and accounts and not any(piece.window for piece in planned):
-            progress.failures.append(
+            progress.unanswerable = (
                 f"{asked} has no day that can be read: {_reach(beyond) or 'the days lie ahead'} "
                 f"({description.title}; today is {now:%Y-%m-%d} there)"
             )
@@ -398,19 +399,21 @@ class Engine:
     ) -> RunState:
         now = self._clock.now()
         error = str(progress.fatal) if progress.fatal is not None else _summary(progress.failures)
-        whole = progress.fatal is None and not progress.failures
+        error = error or progress.unanswerable or None
+        whole = error is None
         state = RunState.SUCCEEDED if whole else RunState.PARTLY if progress.committed else RunState.FAILED
         lost = isinstance(progress.fatal, PlatformError) and progress.fatal.kind in (
             ErrorKind.RECONNECT,
             ErrorKind.REFRESH,
         )
+        broken = progress.fatal is not None or bool(progress.failures)  # and not just asked for what cannot be
         health: dict[str, object] = {
             "state": ConnectionState.RECONNECT
             if lost
             else ConnectionState.ERROR
-            if state is RunState.FAILED
+            if state is RunState.FAILED and broken
             else ConnectionState.OK,
-            "last_error": error,
+            "last_error": error if broken else None,
             "warning": "; ".join(await asyncio.to_thread(self._warnings, attempt, client)) or None,
         }
         if progress.committed or whole:

@@ -8,17 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
 
+from adjoin.ads.columns import Ints
 from adjoin.ads.datasets import CONVERSION_SCALE
 
-__all__ = ["Ints", "decimals", "micros", "nanos"]
-
-Ints: TypeAlias = npt.NDArray[np.int64]
+__all__ = ["micros", "nanos"]
 
 _SAFE = float(1 << 50)
 _MOST = 10**18 - 1
@@ -32,15 +28,6 @@ def nanos(counts: Sequence[float]) -> Ints:
 def micros(amounts: Sequence[float]) -> Ints:
     """Turn amounts in whole units of a currency into micros. ValueError likewise."""
     return _scaled(amounts, 6)
-
-
-def decimals(billionths: Ints) -> pa.Array[Any]:
-    """Return the decimal column of billionths: 128 bits each, the low half first, so nothing has to be computed."""
-    words = np.empty((len(billionths), 2), dtype="<i8")
-    words[:, 0] = billionths
-    words[:, 1] = billionths >> 63
-    kind = pa.decimal128(18, CONVERSION_SCALE)
-    return pa.Array.from_buffers(kind, len(billionths), [None, pa.py_buffer(words.tobytes())])
 
 
 def _scaled(values: Sequence[float], digits: int) -> Ints:

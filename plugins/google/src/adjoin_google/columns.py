@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import pyarrow as pa
 
-from adjoin.ads.datasets import DATASETS, arrow_schema
+from adjoin.ads.columns import Columns, batch_of, conversions
+from adjoin.ads.datasets import DATASETS
 from adjoin.ads.v2 import FactBatch
 from adjoin.errors import ErrorKind, PlatformError
-from adjoin_google.amounts import decimals, micros, nanos
+from adjoin_google.amounts import micros, nanos
 from adjoin_google.calls import keyword_id
 from adjoin_google.rows import Row
 
-__all__ = ["KEYS", "Columns", "dates", "fact_batch", "record_batch", "unreadable"]
-
-Columns: TypeAlias = dict[str, "pa.Array[Any]"]
+__all__ = ["KEYS", "dates", "fact_batch", "unreadable"]
 
 #: Datasets whose rows count views of videos. For keywords and search terms Google gives none.
 _WITH_VIEWS = frozenset({"account_daily", "campaign_daily", "ad_group_daily", "ad_daily"})
@@ -50,7 +49,7 @@ def fact_batch(dataset: str, account_id: str, rows: Sequence[Row]) -> FactBatch:
             "impressions": pa.array([one.impressions for one in metrics], pa.int64()),
             "clicks": pa.array([one.clicks for one in metrics], pa.int64()),
             "cost_micros": pa.array([one.cost_micros for one in metrics], pa.int64()),
-            "conversions": decimals(nanos([one.conversions for one in metrics])),
+            "conversions": conversions(nanos([one.conversions for one in metrics])),
             "conversion_value_micros": pa.array(micros([one.conversions_value for one in metrics]), pa.int64()),
             "video_views": pa.array(views, pa.int64()),
         }
@@ -58,19 +57,12 @@ def fact_batch(dataset: str, account_id: str, rows: Sequence[Row]) -> FactBatch:
         raise unreadable(str(error)) from error
     except AttributeError as error:
         raise unreadable(f"it lacks one of the ids of {dataset}") from error
-    return record_batch(dataset, columns)
+    return batch_of(dataset, columns)
 
 
 def dates(rows: Sequence[Row]) -> pa.Array[Any]:
     """Return the days of rows. ValueError for one that is none."""
     return pa.array([row.segments.date for row in rows], pa.string()).cast(pa.date32())
-
-
-def record_batch(dataset: str, columns: Columns) -> FactBatch:
-    """Put columns in the order of the dataset's schema."""
-    schema = arrow_schema(dataset)
-    rows = pa.RecordBatch.from_arrays([columns[name] for name in schema.names], schema=schema)
-    return FactBatch(dataset=dataset, rows=rows)
 
 
 def unreadable(why: str) -> PlatformError:

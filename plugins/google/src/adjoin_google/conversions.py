@@ -15,12 +15,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from adjoin.ads.columns import batch_of, conversions
 from adjoin.ads.v2 import Account, Client, DateWindow, FactBatch
 from adjoin.errors import ErrorKind, PlatformError
 from adjoin_google import gaql
-from adjoin_google.amounts import decimals, micros, nanos
+from adjoin_google.amounts import micros, nanos
 from adjoin_google.calls import query_account
-from adjoin_google.columns import KEYS, dates, record_batch, unreadable
+from adjoin_google.columns import KEYS, dates, unreadable
 from adjoin_google.rows import Row, decode_rows
 
 __all__ = ["ACTIONS", "CONVERSIONS", "conversions_query", "read_conversions"]
@@ -140,12 +141,12 @@ def _added_up(account_id: str, entries: pa.Table) -> FactBatch | None:
     keys = ["date", *_KEYS, "action"]
     sums = entries.group_by(keys, use_threads=False).aggregate([("number", "sum"), ("value", "sum")])
     columns = {key: _column(sums, key) for key in keys}
-    return record_batch(
+    return batch_of(
         CONVERSIONS,
         {
             **columns,
             "account_id": pa.repeat(pa.scalar(account_id, pa.string()), sums.num_rows),
-            "conversions": decimals(_column(sums, "number_sum").to_numpy(zero_copy_only=False)),
+            "conversions": conversions(_column(sums, "number_sum").to_numpy(zero_copy_only=False)),
             "conversion_value_micros": _column(sums, "value_sum"),
         },
     )

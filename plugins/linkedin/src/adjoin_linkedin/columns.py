@@ -9,7 +9,8 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from adjoin.ads.datasets import CONVERSION_SCALE, DATASETS, arrow_schema
+from adjoin.ads.columns import batch_of
+from adjoin.ads.datasets import CONVERSION_SCALE, DATASETS
 from adjoin.ads.v2 import DateWindow, FactBatch
 from adjoin_linkedin.keys import CAMPAIGN, CREATIVE, GROUP, RULE, keys_of
 from adjoin_linkedin.money import micros_column
@@ -45,7 +46,7 @@ def fact_batch(dataset: str, account_id: str, window: DateWindow, rows: Sequence
         "conversion_value_micros": _money([row.conversion_value_in_local_currency for row in rows]),
         "video_views": pa.array([row.video_views for row in rows], pa.int64()),
     }
-    return FactBatch(dataset=dataset, rows=_record_batch(dataset, columns))
+    return batch_of(dataset, columns)
 
 
 def rules_of(rows: Sequence[Row], window: DateWindow) -> set[str]:
@@ -74,7 +75,7 @@ def conversion_batch(
         "conversions": _decimals(sums["conversions_sum"].combine_chunks()),
         "conversion_value_micros": sums["value_sum"].combine_chunks(),
     }
-    return FactBatch(dataset="conversion_daily", rows=_record_batch("conversion_daily", columns))
+    return batch_of("conversion_daily", columns)
 
 
 def _by_rule(rows: Sequence[Row], window: DateWindow, actions: Mapping[str, str]) -> pa.Table:
@@ -113,8 +114,3 @@ def _money(raws: Sequence[msgspec.Raw]) -> pa.Array[Any]:
 def _decimals(counts: pa.Array[Any]) -> pa.Array[Any]:
     # 64 bits hold 19 digits, so the first step is always possible and the second says if it is too many.
     return counts.cast(pa.decimal128(19 + CONVERSION_SCALE, CONVERSION_SCALE)).cast(pa.decimal128(18, CONVERSION_SCALE))
-
-
-def _record_batch(dataset: str, columns: _Columns) -> pa.RecordBatch:
-    schema = arrow_schema(dataset)
-    return pa.RecordBatch.from_arrays([columns[name] for name in schema.names], schema=schema)

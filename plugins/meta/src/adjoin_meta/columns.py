@@ -9,10 +9,10 @@ from itertools import accumulate, chain
 from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from adjoin.ads.datasets import CONVERSION_SCALE, DATASETS, arrow_schema
+from adjoin.ads.columns import Ints, batch_of, conversions
+from adjoin.ads.datasets import CONVERSION_SCALE, DATASETS
 from adjoin.ads.v2 import FactBatch
 from adjoin_meta.actions import Marks, read_actions
 from adjoin_meta.conversions import CUSTOM, NANOS, chosen, count_to_nanos, counts
@@ -24,7 +24,6 @@ __all__ = ["ROW_KEYS", "Tally", "conversion_batch", "fact_batch"]
 #: The keys of the datasets, the coarsest first.
 ROW_KEYS = ("campaign_id", "ad_group_id", "ad_id")
 
-Ints: TypeAlias = npt.NDArray[np.int64]
 _Columns: TypeAlias = dict[str, "pa.Array[Any]"]
 
 _MICRO_DIGITS = 6
@@ -117,11 +116,11 @@ def fact_batch(dataset: str, account_id: str, figures: Tally) -> FactBatch:
         "impressions": pa.array(figures.column(lambda sheet: sheet.impressions), pa.int64()),
         "clicks": pa.array(figures.column(lambda sheet: sheet.clicks), pa.int64()),
         "cost_micros": pa.array(_scaled(spend, _MICRO_DIGITS, major_to_micros)),
-        "conversions": _decimals(nanos),
+        "conversions": conversions(nanos),
         "conversion_value_micros": pa.array(micros),
         "video_views": figures.video_views,
     }
-    return FactBatch(dataset=dataset, rows=_record_batch(dataset, columns))
+    return batch_of(dataset, columns)
 
 
 def conversion_batch(facts: FactBatch, figures: Tally, names: Mapping[str, str]) -> FactBatch | None:
@@ -136,18 +135,13 @@ def conversion_batch(facts: FactBatch, figures: Tally, names: Mapping[str, str])
     called = pa.array([names.get(action, action) for action in results.actions], pa.string())
     columns: _Columns = {
         "action": called.take(pa.array(results.action, pa.int64())),
-        "conversions": _decimals(results.nanos),
+        "conversions": conversions(results.nanos),
         "conversion_value_micros": pa.array(results.micros),
     }
     for key in ("date", "account_id", *ROW_KEYS):
         known = key in facts.rows.schema.names
         columns[key] = facts.rows[key].take(places) if known else pa.nulls(len(places), pa.string())
-    return FactBatch(dataset="conversion_daily", rows=_record_batch("conversion_daily", columns))
-
-
-def _record_batch(dataset: str, columns: _Columns) -> pa.RecordBatch:
-    schema = arrow_schema(dataset)
-    return pa.RecordBatch.from_arrays([columns[name] for name in schema.names], schema=schema)
+    return batch_of("conversion_daily", columns)
 
 
 def _scaled(texts: pa.Array[Any], digits: int, read: Callable[[str], int]) -> Ints:
@@ -159,10 +153,3 @@ def _scaled(texts: pa.Array[Any], digits: int, read: Callable[[str], int]) -> In
     # A low and a high word each; the low one is all of it for what 18 digits hold.
     words: Ints = np.frombuffer(memoryview(decimals.buffers()[1] or b""), dtype="<i8", count=2 * len(decimals))
     return words[::2].copy()
-
-
-def _decimals(nanos: Ints) -> pa.Array[Any]:
-    """Counts in billionths are what the decimal type stores: a low and a high word."""
-    words = np.stack([nanos, nanos >> 63], axis=1).astype("<i8")
-    kind = pa.decimal128(18, CONVERSION_SCALE)
-    return pa.Array.from_buffers(kind, len(nanos), [None, pa.py_buffer(words.tobytes())])
