@@ -14,6 +14,13 @@ def test_known_platforms_keep_their_colours_whoever_is_beside_them() -> None:
     assert platform_colours(["google", "meta", "zeta"], dark=True)["meta"] == DARK[0]
 
 
+def test_our_platforms_differ_from_each_other() -> None:
+    """Side by side in one chart, light and dark."""
+    for dark in (False, True):
+        given = platform_colours(["google", "linkedin", "meta", "microsoft"], dark=dark)
+        assert len(set(given.values())) == 4
+
+
 def test_unknown_platforms_get_colours_that_the_known_ones_leave() -> None:
     """A platform of a third party never looks like one of ours."""
     given = platform_colours(["google", "linkedin", "meta", "microsoft", "pinterest", "tiktok"], dark=False)

@@ -118,7 +118,8 @@ def test_a_page_above_the_role_does_not_exist(kernel: Kernel) -> None:
 
 def test_problems_of_pages_are_on_the_plugins_page(kernel: Kernel, host: Host) -> None:
     """The plugin is loaded, but partly."""
-    lines = plugin_lines(host.kernel.reports, [("dashboard", "The pages could not be listed.")])
+    problems = [("dashboard", "The pages could not be listed.")]
+    lines = plugin_lines(host.kernel.reports, problems, platforms={}, pages={})
     assert (lines[0].name, lines[0].state) == ("dashboard", "◐ Partly")
     assert lines[0].problem == "The pages could not be listed."
 

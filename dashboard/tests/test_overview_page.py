@@ -210,6 +210,27 @@ class TestSeveralCurrencies:
         assert values(page)["Spend"] == "€60.0k"
         assert "no conversion needed" in texts(page)
 
+    def test_accounts_stand_beside_their_platforms(self, host: Host) -> None:
+        """The same names on several platforms are told apart by a column of their own."""
+        accounts = open_page().dataframe[1].value
+        assert list(zip(accounts["Account"], accounts["Platform"], strict=True)) == [
+            ("A", "Meta Ads"),
+            ("B", "Meta Ads"),
+            ("C", "Zeta"),
+        ]
+
+    def test_one_platform_alone_is_not_repeated(self, host: Host) -> None:
+        """With a filter on one platform its name is nothing new."""
+        page = open_page()
+        page.multiselect(key="platforms").set_value(["meta"]).run()
+        assert "Platform" not in page.dataframe[1].value
+
+    def test_days_that_lack_are_named_with_the_platform(self, host: Host) -> None:
+        """Accounts of different platforms may have the same name."""
+        with host.store.write() as session:
+            session.delete(session.exec(select(Coverage).where(Coverage.platform == "zeta")).first())
+        assert r"C \(Zeta\) lacks 1 day." in texts(open_page())
+
     def test_the_csv_has_each_account_in_its_own_currency(self, page_context: Context) -> None:
         """One line per day and account, with amounts as the platform gave them."""
         question = question_for(page_context, ("meta", "zeta"))
@@ -225,6 +246,7 @@ def test_accounts_without_figures_are_not_passed_over(host: Host) -> None:
             "empty": {},
             "old": {"status": "disabled"},
             "locked": {"readable": False, "note": "no permission to read it"},
+            "umbrella": {"readable": False, "native_status": "MANAGER", "note": "not read: MANAGER"},
         }.items():
             session.add(
                 Account(
@@ -242,8 +264,9 @@ def test_accounts_without_figures_are_not_passed_over(host: Host) -> None:
             )
     shown = texts(open_page()).replace("\\", "")
     assert (
-        "Without figures in these days: empty (no traffic), locked (no permission to read it), old (disabled)" in shown
-    )
+        "Without figures in these days: empty (no traffic), locked (no permission to read it), old (disabled), "
+        "umbrella (manager, not read)"
+    ) in shown
 
 
 def test_new_data_is_another_question(page_context: Context, host: Host) -> None:

@@ -67,11 +67,45 @@ def test_runs_are_listed_in_words(host: Host) -> None:
     """A run says what it was, of whom, how long it took and how much came."""
     row = open_page().dataframe[0].value.iloc[0]
     assert row["State"] == "✓ Done"
-    assert row["Platform"] == "Meta Ads"
+    assert row["Connection"] == "Meta Ads (Example)"
     assert row["Trigger"] == "By hand"
     assert row["Duration"] == "3 min 00 s"
     assert row["Rows"] == 90
     assert str(row["Started"]) == "2026-11-21 05:11:00"
+
+
+@pytest.mark.parametrize(
+    ("values", "remark"),
+    [
+        ({}, None),
+        ({"notes": ["account 1 (Group) is not read: MANAGER"]}, "account 1 (Group) is not read: MANAGER"),
+        ({"notes": ["one", "two", "three"]}, "3 notes"),
+        ({"notes": ["one"], "differences": [{"known": None}, {"known": "why"}]}, "1 unexplained difference"),
+        ({"notes": ["one"], "error": "It failed."}, "It failed."),
+    ],
+)
+def test_the_remark_is_what_matters_most(page_context: Context, values: dict[str, Any], remark: str | None) -> None:
+    """An error before differences before notes, short enough for a cell; the details have all of it."""
+    change(page_context.host, "r-meta", **values)
+    with page_context.host.store.read() as session:
+        run = load_runs(session, DEFAULT_WORKSPACE, title=str, now=page_context.now(), limit=1)[0]
+    assert (run.remark or None) == remark
+
+
+@pytest.mark.parametrize(
+    ("requests", "operations", "said"),
+    [
+        (1, 1, "1 request · run"),
+        (1204, 1204, "1,204 requests · run"),
+        (1204, 0, "1,204 requests · run"),
+        (1204, 5310, "1,204 requests (5,310 API operations) · run"),
+        (3, 1, "3 requests (1 API operation) · run"),
+    ],
+)
+def test_the_details_say_what_it_cost(host: Host, requests: int, operations: int, said: str) -> None:
+    """Operations of the platform's quota stand beside the requests where they are not the same."""
+    change(host, "r-meta", requests=requests, operations=operations, state=RunState.PARTLY, error="Something lacks.")
+    assert said in texts(open_page())
 
 
 def test_the_newest_run_comes_first(host: Host, active: Run) -> None:

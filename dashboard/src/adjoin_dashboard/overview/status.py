@@ -185,5 +185,7 @@ def _account_problem(account: Account) -> str | None:
     if account.gone_at is not None:
         return f"no longer listed by the platform since {numbers.day(account.gone_at.date())}"
     if not account.readable:
+        if account.note == f"not read: {account.native_status}":  # the platform's own word in capitals
+            return f"{account.native_status.replace('_', ' ').lower()}, not read"
         return account.note or "the platform does not let it be read"
     return None if account.selected else "not selected for syncing"

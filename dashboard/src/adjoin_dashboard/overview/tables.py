@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -10,17 +10,30 @@ import pandas as pd
 import streamlit as st
 
 from adjoin_dashboard import numbers
-from adjoin_dashboard.overview.model import Group
+from adjoin_dashboard.overview.model import AccountId, Group
 
 __all__ = ["columns", "frame"]
 
+#: Pixels: enough for "Microsoft Advertising", and less than two thirds of a phone.
+_PINNED = 195
 
-def frame(groups: Sequence[Group], names: Mapping[tuple[str, str], str], label: str) -> pd.DataFrame:
-    """Return one line per group with plain numbers, amounts in whole units; None where there is nothing to say."""
+
+def frame(
+    groups: Sequence[Group],
+    names: Mapping[AccountId, str],
+    label: str,
+    *,
+    title: Callable[[str], str] | None = None,
+) -> pd.DataFrame:
+    """Return one line per group with plain numbers, amounts in whole units; None where there is nothing to say.
+
+    With `title` there is a column for the platform. A group without a name is shown by its account's id.
+    """
     return pd.DataFrame(
         [
-            {
-                label: names[one.platform, one.account_id],
+            {label: names.get((one.platform, one.account_id), one.account_id)}
+            | ({} if title is None else {"Platform": title(one.platform)})
+            | {
                 "Spend": _number(one.figures.cost_micros, micros=True),
                 "Change": _change(one),
                 "Conversions": _number(one.figures.conversions),
@@ -44,7 +57,9 @@ def columns(table: pd.DataFrame, currency: str, label: str, *, with_change: bool
 
     fraction = any(value is not None and value % 1 for value in table["Conversions"])
     return {
-        label: st.column_config.TextColumn(label, pinned=True),
+        "Platform": st.column_config.TextColumn("Platform", width=155),
+        # A pinned column as wide as the longest name leaves a phone no room for the figures.
+        label: st.column_config.TextColumn(label, pinned=True, width=_PINNED),
         "Spend": money("Spend"),
         "Change": st.column_config.NumberColumn(
             "Change", format="%+.1f%%", help="Of spend, against the compared period"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 
+import pandas as pd
 import streamlit as st
 
 from adjoin.errors import AdjoinError
@@ -12,10 +13,11 @@ from adjoin_dashboard import numbers
 from adjoin_dashboard.colours import platform_colours
 from adjoin_dashboard.context import Context
 from adjoin_dashboard.filters import Filters, show_filters
+from adjoin_dashboard.overview.accounts import account_names, lacking, quiet_accounts
 from adjoin_dashboard.overview.chart import spend_chart
-from adjoin_dashboard.overview.model import AccountId, Group, Kpi, Overview, Period, default_period
+from adjoin_dashboard.overview.model import AccountId, Kpi, Overview, Period, default_period
 from adjoin_dashboard.overview.source import Loaded, Question, load, load_csv
-from adjoin_dashboard.overview.status import KnownAccount, Status, load_status
+from adjoin_dashboard.overview.status import Status, load_status
 from adjoin_dashboard.overview.tables import columns, frame
 
 __all__ = ["render"]
@@ -57,7 +59,7 @@ def render(context: Context) -> None:
     _show_stamp(context, status, filters)
     for problem in status.problems:
         st.warning(problem, icon=":material/warning:")
-    _say_missing(status, loaded)
+    _say_missing(context, status, loaded, filters)
     if not loaded.overview.platforms:
         _say_empty(status, filters)
         return
@@ -150,38 +152,35 @@ def _moving_since(context: Context, platforms: list[str]) -> date | None:
 def _show_platforms(context: Context, overview: Overview, filters: Filters) -> None:
     st.header("Platforms", anchor=False)
     names = {(one.platform, ""): context.host.platform_title(one.platform) for one in overview.platforms}
-    _show_table(overview.platforms, names, "Platform", filters)
+    _show_table(frame(overview.platforms, names, "Platform"), "Platform", filters)
 
 
 def _show_accounts(context: Context, status: Status, overview: Overview, filters: Filters) -> None:
     st.header("Accounts", anchor=False)
-    names = _account_names(context, status, overview.accounts)
-    _show_table(overview.accounts, names, "Account", filters)
-    shown = {(one.platform, one.account_id) for one in overview.accounts}
-    quiet = [
-        numbers.escaped(f"{account.name} ({_why_quiet(account)})")
-        for account in status.accounts
-        if account.platform in filters.platforms and (account.platform, account.account_id) not in shown
-    ]
+    table = frame(overview.accounts, account_names(status.accounts), "Account", title=_title(context, filters))
+    _show_table(table, "Account", filters)
+    chosen = [account for account in status.accounts if account.platform in filters.platforms]
+    quiet = quiet_accounts(
+        chosen, {(one.platform, one.account_id) for one in overview.accounts}, _title(context, filters)
+    )
     if quiet:
-        st.caption(f":material/block: Without figures in these days: {', '.join(quiet)}")
+        between = " " if len(quiet) == 1 else "\n- "
+        st.caption(between.join([":material/block: Without figures in these days:", *quiet]))
 
 
-def _why_quiet(account: KnownAccount) -> str:
-    if account.problem is not None:
-        return account.problem
-    return "no traffic" if account.status == "active" else account.status.replace("_", " ")
+def _title(context: Context, filters: Filters) -> Callable[[str], str] | None:
+    """What names a platform beside its accounts; None where there is only one."""
+    return context.host.platform_title if len(filters.platforms) > 1 else None
 
 
-def _show_table(groups: tuple[Group, ...], names: Mapping[AccountId, str], label: str, filters: Filters) -> None:
-    table = frame(groups, names, label)
+def _show_table(table: pd.DataFrame, label: str, filters: Filters) -> None:
     st.dataframe(
         table,
         hide_index=True,
         column_config=columns(table, filters.currency, label, with_change=filters.compared is not None),
         placeholder=numbers.MISSING,
         row_height=40,
-        height="content" if len(groups) <= _WHOLE_TABLE else 500,
+        height="content" if len(table) <= _WHOLE_TABLE else 500,
         key=f"{label.lower()}s",
         alt=f"{label}s with spend, conversions, CPA, ROAS, CTR and the trend of spend",
     )
@@ -217,16 +216,16 @@ def _show_notes(context: Context, loaded: Loaded, filters: Filters) -> None:
             described = context.host.platforms.get(platform)
             if described is not None:
                 title = numbers.escaped(described.title)
-                told = (described.attribution_note, described.conversions_note)
-                lines += [f"**{title}:** {numbers.escaped(note)}" for note in told if note]
+                told = " ".join(note for note in (described.attribution_note, described.conversions_note) if note)
+                lines += [f"**{title}:** {numbers.escaped(told)}"] if told else []
         st.markdown("\n".join(f"- {line}" for line in lines))
 
 
-def _say_missing(status: Status, loaded: Loaded) -> None:
-    names = {(account.platform, account.account_id): account.name for account in status.accounts}
+def _say_missing(context: Context, status: Status, loaded: Loaded, filters: Filters) -> None:
+    title = _title(context, filters)
     if loaded.missing:
         st.warning(
-            f"Not everything in this date range was synced: {_listed(loaded.missing, names)}. "
+            f"Not everything in this date range was synced: {lacking(loaded.missing, status.accounts, title)}. "
             "Fetch it with `adjoin sync --since DAY`.",
             icon=":material/event_busy:",
         )
@@ -234,16 +233,8 @@ def _say_missing(status: Status, loaded: Loaded) -> None:
         advice = "read the changes with care" if loaded.comparable else "no changes are shown"
         st.caption(
             f":material/event_busy: The compared period was not synced completely, so {advice}: "
-            f"{_listed(loaded.missing_before, names)}."
+            f"{lacking(loaded.missing_before, status.accounts, title)}."
         )
-
-
-def _listed(missing: Mapping[AccountId, int], names: Mapping[AccountId, str]) -> str:
-    shown = [
-        f"{numbers.escaped(names.get(key, key[1]))} lacks {days} {'day' if days == 1 else 'days'}"
-        for key, days in list(missing.items())[:5]
-    ]
-    return ", ".join(shown) + (f" and {len(missing) - 5} more accounts" if len(missing) > 5 else "")
 
 
 def _say_not_connected(context: Context) -> None:
@@ -283,17 +274,3 @@ def _say_empty(status: Status, filters: Filters) -> None:
 
 def _choose(period: Period) -> None:
     st.session_state["range"] = (period.first, period.last)
-
-
-def _account_names(context: Context, status: Status, groups: tuple[Group, ...]) -> Mapping[AccountId, str]:
-    """Names for the table: with the platform where there are several, with the id where names repeat."""
-    known = {(account.platform, account.account_id): account.name for account in status.accounts}
-    several = len({one.platform for one in groups}) > 1
-    names = {}
-    for one in groups:
-        key = (one.platform, one.account_id)
-        name = known.get(key, one.account_id)
-        if list(known.values()).count(name) > 1:
-            name = f"{name} ({one.account_id})"
-        names[key] = f"{name} · {context.host.platform_title(one.platform)}" if several else name
-    return names

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from adjoin.kernel import Report
@@ -14,9 +14,10 @@ _STATES = {"ok": "✓ Loaded", "disabled": "– Switched off", "refused": "✕ R
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PluginLine:
-    """A plugin, for one contract. `problem` is why it, or a part of it, cannot be used."""
+    """A plugin, for one contract. `adds` is what people get from it, `problem` why it or a part cannot be used."""
 
     name: str
+    adds: str | None
     package: str
     contract: str
     state: str
@@ -24,16 +25,28 @@ class PluginLine:
     notes: tuple[str, ...]
 
 
-def plugin_lines(reports: Iterable[Report], page_problems: Sequence[tuple[str, str]]) -> list[PluginLine]:
-    """Return the plugins, those with a problem first. `page_problems` are about their pages (plugin, message)."""
+def plugin_lines(
+    reports: Iterable[Report],
+    page_problems: Sequence[tuple[str, str]],
+    *,
+    platforms: Mapping[str, str],
+    pages: Mapping[str, Sequence[str]],
+) -> list[PluginLine]:
+    """Return the plugins, those with a problem first.
+
+    `page_problems` are about their pages (plugin, message), `platforms` and `pages` the titles of what they add.
+    """
     lines = []
     for report in reports:
-        pages = [text for plugin, text in page_problems if plugin == report.name and report.contract == "surface"]
-        problem = " ".join([report.error or "", *pages]).strip() or None
-        state = "◐ Partly" if pages and report.state == "ok" else _STATES[report.state]
+        surface = report.contract == "surface"
+        broken = [text for plugin, text in page_problems if plugin == report.name and surface]
+        problem = " ".join([report.error or "", *broken]).strip() or None
+        state = "◐ Partly" if broken and report.state == "ok" else _STATES[report.state]
+        adds = ", ".join(pages.get(report.name, ())) if surface else platforms.get(report.name)
         lines.append(
             PluginLine(
                 name=report.name,
+                adds=adds or None,
                 package=f"{report.package} {report.version}",
                 contract=f"{report.contract} v{report.contract_version}",
                 state=state,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 import pandas as pd
 import streamlit as st
 
@@ -17,7 +19,12 @@ def render(context: Context) -> None:
     """Draw the page."""
     st.title("Plugins", anchor=False)
     kernel = context.host.kernel
-    lines = plugin_lines(kernel.reports, collect(kernel, context.role).problems)
+    collected = collect(kernel, context.role)
+    pages: dict[str, list[str]] = defaultdict(list)
+    for placed in collected.pages:
+        pages[placed.plugin].append(placed.page.title)
+    titles = {platform: described.title for platform, described in context.host.platforms.items()}
+    lines = plugin_lines(kernel.reports, collected.problems, platforms=titles, pages=pages)
     for line in lines:
         if line.problem is not None:
             st.error(f"**{numbers.escaped(line.name)}:** {numbers.escaped(line.problem)}", icon=":material/error:")
@@ -27,6 +34,7 @@ def render(context: Context) -> None:
                 {
                     "Plugin": line.name,
                     "State": line.state,
+                    "Adds": line.adds,
                     "Contract": line.contract,
                     "Package": line.package,
                     "Notes": " ".join(line.notes) or None,
@@ -40,7 +48,8 @@ def render(context: Context) -> None:
         height="content",
         column_config={
             "Plugin": st.column_config.TextColumn(pinned=True),
-            "Notes": st.column_config.TextColumn(width="large"),
+            "Adds": st.column_config.TextColumn(help="The platform or the pages that come with it"),
+            "Notes": st.column_config.TextColumn(width="medium"),
         },
         key="plugins",
         alt="Installed plugins with their state, contract and package",
@@ -49,5 +58,5 @@ def render(context: Context) -> None:
     st.markdown(
         "A plugin that is switched off is not even imported. Do it in a terminal, then start the dashboard again:"
     )
-    st.code("adjoin plugins disable NAME\nadjoin plugins enable NAME", language="bash")
+    st.code("adjoin plugins disable NAME\nadjoin plugins enable NAME", language=None)
     st.caption("Plugins run inside Adjoin with all its rights: install only packages that you trust.")

@@ -49,6 +49,7 @@ class RunLine:
     duration: timedelta | None
     rows: int
     requests: int
+    operations: int
     slices_done: int
     slices_total: int
     error: str | None
@@ -66,6 +67,14 @@ class RunLine:
         return not self.state.ended
 
     @property
+    def effort(self) -> str:
+        """What it asked of the platform: requests, and what they cost of its quota where that is not the same."""
+        said = f"{numbers.count(self.requests)} {'request' if self.requests == 1 else 'requests'}"
+        if self.operations in (0, self.requests):  # runs of earlier releases have not counted operations
+            return said
+        return f"{said} ({numbers.count(self.operations)} API {'operation' if self.operations == 1 else 'operations'})"
+
+    @property
     def share(self) -> float:
         return min(self.slices_done / self.slices_total, 1.0) if self.slices_total else 0.0
 
@@ -75,12 +84,9 @@ class RunLine:
         if self.error:
             return self.error
         unexplained = sum(1 for one in self.differences if not one.get("known"))
-        parts = (
-            [f"{unexplained} unexplained {'difference' if unexplained == 1 else 'differences'}"] if unexplained else []
-        )
-        parts += list(self.notes[:1]) if not parts else []
-        more = len(self.notes) - 1 if parts and self.notes and parts[0] == self.notes[0] else 0
-        return "; ".join(parts) + (f" (and {more} more)" if more else "")
+        if unexplained:
+            return f"{unexplained} unexplained {'difference' if unexplained == 1 else 'differences'}"
+        return f"{len(self.notes)} notes" if len(self.notes) > 1 else "".join(self.notes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +163,7 @@ def _line(run: Run, connection: Connection, title: str, now: datetime) -> RunLin
         duration=None if run.started_at is None else (run.finished_at or now) - run.started_at,
         rows=run.rows,
         requests=run.requests,
+        operations=run.operations,
         slices_done=run.slices_done,
         slices_total=run.slices_total,
         error=run.error,

@@ -80,13 +80,12 @@ def _show_table(context: Context, runs: list[RunLine]) -> None:
         height="content" if len(runs) <= _WHOLE_TABLE else 540,
         column_config={
             "State": st.column_config.TextColumn(pinned=True, width=105),
-            "Platform": st.column_config.TextColumn(width=105),
-            "Connection": st.column_config.TextColumn(width=120),
+            "Connection": st.column_config.TextColumn(width=170),
             "Trigger": st.column_config.TextColumn(width=85),
             "Started": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm", width=150),
             "Duration": st.column_config.TextColumn(width=95, alignment="right"),
             "Rows": st.column_config.NumberColumn(format="%,d", width=75),
-            "Remark": st.column_config.TextColumn(width=215),
+            "Remark": st.column_config.TextColumn(width=270),
         },
         alt="Sync runs, the newest first",
     )
@@ -104,8 +103,7 @@ def _frame(runs: list[RunLine], zone: str) -> pd.DataFrame:
         [
             {
                 "State": run.state_text,
-                "Platform": run.platform,
-                "Connection": run.connection,
+                "Connection": run.name,
                 "Trigger": run.trigger,
                 "Started": run.started_at.astimezone(local).replace(tzinfo=None) if run.started_at else None,
                 "Duration": numbers.duration(run.duration) if run.duration is not None else None,
@@ -123,7 +121,7 @@ def _show_details(context: Context, run: RunLine) -> None:
     st.caption(
         f"{numbers.escaped(run.name)} · {started} · "
         f"{numbers.count(run.slices_done)} of {numbers.count(run.slices_total)} parts · "
-        f"{numbers.count(run.requests)} requests · run `{run.id}`"
+        f"{run.effort} · run `{run.id}`"
     )
     if run.error:
         st.error(numbers.escaped(run.error), icon=":material/error:")
