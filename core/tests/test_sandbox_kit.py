@@ -4,7 +4,8 @@ import os
 import signal
 import socket
 import threading
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from email.utils import parsedate_to_datetime
 
 import httpx
 import msgspec
@@ -15,7 +16,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from adjoin.errors import BadInput
-from adjoin.testing.faults import Fault, Faults
+from adjoin.testing.faults import EVERYWHERE, ON_PLATFORMS, REQUEST_CLASSES, Fault, Faults
 from adjoin.testing.sandbox import FaultLayer, path_below
 from adjoin.testing.server import running, sandbox_app, serve
 from adjoin.testing.world import World
@@ -24,7 +25,7 @@ ROWS = {"data": [{"id": str(number)} for number in range(200)]}
 
 
 def classify(scope) -> str:
-    return "insights" if path_below(scope).endswith("/insights") else "entities"
+    return "facts" if path_below(scope).endswith("/insights") else "entities"
 
 
 class Platform:
@@ -69,7 +70,7 @@ class TestRules:
     def takes(self, fault: Fault, requests: int = 8) -> list[int]:
         faults = Faults()
         faults.add(fault)
-        return [number for number in range(1, requests + 1) if faults.take("insights", fault.kind)]
+        return [number for number in range(1, requests + 1) if faults.take("facts", fault.kind)]
 
     def test_a_rule_acts_for_ever_unless_told(self):
         assert self.takes(Fault(kind="throttle")) == [1, 2, 3, 4, 5, 6, 7, 8]
@@ -85,29 +86,29 @@ class TestRules:
 
     def test_other_classes_and_kinds_are_left_alone(self):
         faults = Faults()
-        faults.add(Fault(kind="throttle", request_class="insights"))
+        faults.add(Fault(kind="throttle", request_class="facts"))
 
         assert not faults.take("entities", "throttle")
-        assert not faults.take("insights", "expired_token")
-        assert faults.take("insights", "throttle")
+        assert not faults.take("facts", "token_expired")
+        assert faults.take("facts", "throttle")
 
     def test_what_fired_is_kept_in_order(self):
         faults = Faults()
-        faults.add(Fault(kind="status:502", times=1), Fault(kind="throttle", request_class="insights"))
+        faults.add(Fault(kind="status:502", times=1), Fault(kind="throttle", request_class="facts"))
         faults.take_argument("entities", "status")
-        faults.take("insights", "throttle")
+        faults.take("facts", "throttle")
 
         assert [(each.number, each.kind, each.request_class) for each in faults.fired] == [
             (1, "status:502", "entities"),
-            (2, "throttle", "insights"),
+            (2, "throttle", "facts"),
         ]
 
     def test_what_stands_after_the_colon_is_an_argument(self):
         faults = Faults()
         faults.add(Fault(kind="throttle:80004"))
 
-        assert faults.take_argument("insights", "throttle") == "80004"
-        assert not faults.take("insights", "throttle")
+        assert faults.take_argument("facts", "throttle") == "80004"
+        assert not faults.take("facts", "throttle")
 
     @pytest.mark.parametrize(
         ("value", "message"),
@@ -118,6 +119,7 @@ class TestRules:
             ({"kind": "status"}, "not a kind"),
             ({"kind": "status:200"}, "not a kind"),
             ({"kind": "latency:long"}, "not a kind"),
+            ({"kind": "clock_skew:five"}, "not a kind"),
             ({"kind": "slow", "times": "2"}, "times of a fault is a int"),
             ({"kind": "slow", "every": 0}, "1 or more"),
             ({"kind": "slow", "when": 1}, "has no 'when'"),
@@ -127,8 +129,25 @@ class TestRules:
         with pytest.raises(BadInput, match=message):
             Fault.from_json(value)
 
+    @pytest.mark.parametrize("kind", [*EVERYWHERE, *ON_PLATFORMS, "clock_skew:-300"])
+    def test_every_common_kind_can_be_switched_on(self, kind):
+        """And it and every class of requests says what it means."""
+        assert Fault.from_json({"kind": kind, "class": "facts"}).kind == kind
+        assert all({**EVERYWHERE, **ON_PLATFORMS, **REQUEST_CLASSES}.values())
+
+    def test_a_fault_of_one_account_stays_with_the_first_that_it_is_due_for(self):
+        faults = Faults()
+        faults.add(Fault(kind="account_forbidden", request_class="facts", after=1))
+        asked = [("entities", "a"), ("facts", "b"), ("facts", "c"), ("facts", "b"), ("entities", "c"), ("facts", "c")]
+
+        assert [faults.single_out(group, "account_forbidden", account) for group, account in asked] == [
+            False, False, True, False, True, True,
+        ]  # fmt: skip
+        faults.clear()
+        assert not faults.single_out("facts", "account_forbidden", "c")
+
     def test_rules_read_back_as_they_were_given(self):
-        value = {"class": "insights", "kind": "status:500", "times": 2, "every": 3, "after": 1}
+        value = {"class": "facts", "kind": "status:500", "times": 2, "every": 3, "after": 1}
 
         assert Fault.from_json(value).to_json() == value
 
@@ -159,6 +178,13 @@ class TestActedOut:
             client.get("/toy/insights")
         assert platform.served == served
         assert client.get("/toy/insights").json() == ROWS
+
+    def test_a_connection_cut_after_the_answer_costs_nothing(self, client, platform, world):
+        world.faults.add(Fault(kind="cut_after", times=1))
+
+        assert client.get("/toy/insights").json() == ROWS
+        assert client.get("/toy/insights").json() == ROWS
+        assert platform.served == 2
 
     def test_half_of_a_cut_body_arrives(self, client, world):
         world.faults.add(Fault(kind="cut_body"))
@@ -192,7 +218,7 @@ class TestActedOut:
 
     @pytest.mark.parametrize("status", [500, 502, 503])
     def test_a_status_leaves_the_platform_unasked(self, client, platform, world, status):
-        world.faults.add(Fault(kind=f"status:{status}", request_class="insights"))
+        world.faults.add(Fault(kind=f"status:{status}", request_class="facts"))
 
         assert client.get("/toy/insights").status_code == status
         assert platform.served == 0
@@ -209,6 +235,14 @@ class TestActedOut:
 
         assert client.get("/toy/insights").json() == ROWS
         assert platform.sleeps == [0.25]
+
+    @pytest.mark.parametrize(("kind", "seconds"), [("clock_skew", 300), ("clock_skew:-300", -300)])
+    def test_a_skewed_clock_shows_in_the_date_header_alone(self, client, world, kind, seconds):
+        world.faults.add(Fault(kind=kind, times=1))
+
+        told = [parsedate_to_datetime(client.get("/toy/insights").headers["date"]) for _ in range(2)]
+
+        assert [moment - world.now for moment in told] == [timedelta(seconds=seconds), timedelta(0)]
 
     def test_a_platform_acts_out_faults_of_its_own(self, client, world):
         world.faults.add(Fault(kind="throttle", times=1))
@@ -300,7 +334,7 @@ class TestAdmin:
         assert world.now == before
 
     def test_faults_are_switched_on_listed_and_off(self, client, world):
-        rule = {"class": "insights", "kind": "status:500", "times": 1, "every": 1, "after": 0}
+        rule = {"class": "facts", "kind": "status:500", "times": 1, "every": 1, "after": 0}
         client.post("/_sandbox/faults", json=rule)
         client.post("/_sandbox/faults", json=[{"kind": "slow", "class": "token"}])
         client.get("/toy/insights")
@@ -309,7 +343,7 @@ class TestAdmin:
 
         assert answer["active"][0] == rule
         assert [each["kind"] for each in answer["active"]] == ["status:500", "slow"]
-        assert answer["fired"] == [{"number": 1, "kind": "status:500", "request_class": "insights"}]
+        assert answer["fired"] == [{"number": 1, "kind": "status:500", "request_class": "facts"}]
         assert client.delete("/_sandbox/faults").json() == {"active": [], "fired": []}
         assert client.get("/toy/insights").status_code == 200
 
@@ -323,7 +357,7 @@ class TestAdmin:
         for path in ("/toy/insights", "/toy/insights", "/toy/campaigns"):
             client.get(path)
 
-        assert client.get("/_sandbox/requests").json() == {"toy": {"entities": 1, "insights": 2}}
+        assert client.get("/_sandbox/requests").json() == {"toy": {"entities": 1, "facts": 2}}
 
 
 class TestServing:
@@ -363,6 +397,24 @@ class TestServing:
         with pytest.raises(httpx.ConnectError):
             httpx.get(f"{base_url}/_sandbox/health")
         assert not [thread for thread in set(threading.enumerate()) - before if thread.name == "sandbox"]
+
+    def test_links_of_a_mounted_sandbox_lead_back_to_it(self, world):
+        """Whoever builds absolute links from `request.base_url` gets the place where the sandbox is mounted."""
+
+        def here(request: Request) -> JSONResponse:
+            return JSONResponse({"next": f"{request.base_url}insights"})
+
+        app = FaultLayer(
+            Starlette(routes=[Route("/here", here), Route("/insights", here)]),
+            platform="toy",
+            faults=world.faults,
+            classify=classify,
+        )
+        with running(sandbox_app({"toy": app}, world)) as base_url:
+            link = httpx.get(f"{base_url}/toy/here").json()["next"]
+
+            assert link == f"{base_url}/toy/insights"
+            assert httpx.get(link).status_code == 200
 
     def test_platforms_do_not_see_each_other(self, world):
         toys = {name: Platform(world).app for name in ("one", "two")}

@@ -14,10 +14,6 @@ class TestMicrosoft(AdsConformance):
         "test_checking_a_change_changes_nothing": pytest.mark.notyet(
             reason="changing campaigns comes in a later release"
         ),
-        # test_sync.py compares the lists with the world, with this in mind.
-        "test_what_is_listed_is_what_the_world_knows": pytest.mark.never(
-            reason="what is below a deleted campaign or ad group is deleted with it and not listed any more"
-        ),
     }
 
     @pytest.fixture

@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from adjoin.ads import v1, v2
 from adjoin.ads.datasets import arrow_schema
 from adjoin.contract import Upgrader, hookimpl
+from adjoin.errors import ErrorKind, PlatformError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = ["AdsV1ToV2"]
+
+#: All that v1 has: one list and one dataset.
+_CAMPAIGNS, _RESULTS = "campaigns", "campaign_daily"
 
 _STATUS = {"active": v2.Status.ACTIVE, "paused": v2.Status.PAUSED, "removed": v2.Status.REMOVED}
 
@@ -36,8 +40,8 @@ class AdsV1ToV2(Upgrader):
             api_version="",
             auth=v2.Auth(methods=("token",)),
             streams=(
-                v2.Stream(name="campaigns", kind="entities"),
-                v2.Stream(name="campaign_daily", kind="facts"),
+                v2.Stream(name=_CAMPAIGNS, kind="entities"),
+                v2.Stream(name=_RESULTS, kind="facts"),
             ),
         )
 
@@ -51,12 +55,16 @@ class AdsV1ToV2(Upgrader):
 
     @hookimpl
     async def read(self, request: v2.ReadRequest, client: v2.Client) -> AsyncIterator[v2.Batch]:
+        if request.stream not in (_CAMPAIGNS, _RESULTS):
+            raise PlatformError(f"This platform has no {request.stream!r}", kind=ErrorKind.INVALID, code="stream")
         token = await client.access_token()
         account = request.account.id
-        if request.window is None:
+        if request.stream == _CAMPAIGNS:
             campaigns = await self.previous.acall(v1.Ads.campaigns, account=account, token=token)
             yield v2.EntityBatch(entities=tuple(_campaign(account, one) for one in campaigns))
             return
+        if request.window is None:
+            raise PlatformError(f"{_RESULTS} needs a window of days", kind=ErrorKind.INVALID, code="no-window")
         rows = await self.previous.acall(
             v1.Ads.performance,
             account=account,
@@ -64,7 +72,7 @@ class AdsV1ToV2(Upgrader):
             end=request.window.until,
             token=token,
         )
-        yield v2.FactBatch(dataset="campaign_daily", rows=_table(account, rows))
+        yield v2.FactBatch(dataset=_RESULTS, rows=_table(account, rows))
 
 
 def _campaign(account: str, one: v1.Campaign) -> v2.Campaign:
@@ -80,7 +88,7 @@ def _campaign(account: str, one: v1.Campaign) -> v2.Campaign:
 def _table(account: str, rows: list[v1.Performance]) -> pa.RecordBatch:
     import pyarrow as pa
 
-    schema = arrow_schema("campaign_daily")
+    schema = arrow_schema(_RESULTS)
     columns: dict[str, list[Any]] = {
         "date": [row.date for row in rows],
         "account_id": [account] * len(rows),

@@ -11,6 +11,7 @@ from adjoin.cli._output import print_json, print_table, say
 
 if TYPE_CHECKING:
     from adjoin.kernel import Kernel, Report
+    from adjoin.testing.check import Finding
 
 __all__ = ["plugin_command", "register"]
 
@@ -53,23 +54,22 @@ def list_plugins(as_json: bool = typer.Option(False, "--json", help="Print the p
 
 
 def check(
-    name: str = typer.Argument("", help="The plugin; without a name all of them."),
+    name: str = typer.Argument("", help="The plugin; without a name all of them are only loaded."),
     as_json: bool = typer.Option(False, "--json", help="Print the reports as JSON."),
 ) -> None:
-    """Load plugins and say what is wrong with them. Exit code 1 if something is.
+    """Load plugins and say what is wrong; with a name, also check all that its contracts promise. Exit code 1 if not.
 
     Example: adjoin plugins check meta
     """
     reports = _of(name)
+    suites = {one.contract: _findings(one) if name else None for one in reports}
     if as_json:
-        print_json([_as_json(report) for report in reports])
+        print_json([_as_json(one) | _conformance(suites[one.contract]) for one in reports])
     else:
         for one in reports:
-            say(f"{one.name} ({one.package} {one.version}, {one.contract} v{one.contract_version}): {one.state}")
-            for text in [one.error, *one.notes]:
-                if text:
-                    say(f"  {text}")
-    if any(one.state in {"refused", "failed"} for one in reports):
+            _show(one, suites[one.contract])
+    broken = any(found.outcome == "failed" for suite in suites.values() for found in suite or ())
+    if broken or any(one.state in {"refused", "failed"} for one in reports):
         raise typer.Exit(1)
 
 
@@ -157,6 +157,67 @@ def _of(name: str) -> list[Report]:
         known = ", ".join(sorted({one.name for one in reports})) or "none"
         raise UnknownName(f"there is no plugin {name!r}; installed are: {known}")
     return chosen
+
+
+def _findings(report: Report) -> list[Finding] | None:
+    """Run the suite of a plugin's contract; None where it cannot be run."""
+    from adjoin.contracts import CONTRACTS
+    from adjoin.discovery import find_offers
+    from adjoin.testing.check import SUITES, check_plugin
+
+    if report.state != "ok" or report.contract not in SUITES:
+        return None
+    offers = find_offers([contract.name for contract in CONTRACTS])
+    (point,) = [
+        offer.entry_points[report.contract_version]
+        for offer in offers
+        if (offer.plugin, offer.contract, offer.package) == (report.name, report.contract, report.package)
+    ]
+    return check_plugin(report.name, report.contract, version=report.contract_version, entry_point=point.value)
+
+
+def _conformance(findings: list[Finding] | None) -> dict[str, Any]:
+    if findings is None:
+        return {"conformance": None}
+    by_outcome: dict[str, list[Finding]] = {"passed": [], "left out": [], "failed": []}
+    for one in findings:
+        by_outcome[one.outcome].append(one)
+    return {
+        "conformance": {
+            "passed": [one.test for one in by_outcome["passed"]],
+            "left_out": [{"test": one.test, "reason": one.message} for one in by_outcome["left out"]],
+            "failed": [{"test": one.test, "message": one.message} for one in by_outcome["failed"]],
+        }
+    }
+
+
+def _show(report: Report, findings: list[Finding] | None) -> None:
+    head = f"{report.name} ({report.package} {report.version}, {report.contract} v{report.contract_version})"
+    print(f"{head}: {report.state}")
+    for text in [report.error, *report.notes]:
+        if text:
+            print(f"  {text}")
+    if findings is None:
+        return
+    # A test with parameters is one promise.
+    kept: dict[str, int] = {}
+    left: dict[str, int] = {}
+    broken = [one for one in findings if one.outcome == "failed"]
+    for one in findings:
+        promise = one.test.partition(" [")[0]
+        if one.outcome == "passed":
+            kept[promise] = kept.get(promise, 0) + 1
+        elif one.outcome == "left out":
+            left[f"{promise} ({one.message})"] = left.get(f"{promise} ({one.message})", 0) + 1
+    for promise, count in kept.items():
+        print(f"  kept      {promise}{f' ({count} times)' if count > 1 else ''}")
+    for promise, count in left.items():
+        print(f"  left out  {promise}{f' ({count} times)' if count > 1 else ''}")
+    for one in broken:
+        print(f"  BROKEN    {one.test}")
+        for line in one.message.splitlines():
+            print(f"            {line}")
+    print(f"  promises kept: {len(kept)}, left out: {len(left)}, broken: {len(broken)}")
 
 
 def _as_json(report: Report) -> dict[str, Any]:

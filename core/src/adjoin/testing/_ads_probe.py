@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from adjoin.ads import v2
 from adjoin.ads.datasets import DATASETS
@@ -16,10 +16,24 @@ from adjoin.discovery import find_offers
 from adjoin.errors import ErrorKind, PlatformError
 from adjoin.kernel import Kernel
 
-if TYPE_CHECKING:
-    from adjoin.testing.world import World
+__all__ = [
+    "CANARY",
+    "ENTITIES",
+    "Reader",
+    "Rows",
+    "TokenClient",
+    "WatchedClient",
+    "days",
+    "entry_point_of",
+]
 
-__all__ = ["CANARY", "Reader", "TokenClient", "WatchedClient", "entry_point_of", "sandbox_client"]
+#: The lists of entities by stream.
+ENTITIES: Mapping[str, type[v2.Campaign | v2.AdGroup | v2.Ad | v2.Keyword]] = {
+    "campaigns": v2.Campaign,
+    "ad_groups": v2.AdGroup,
+    "ads": v2.Ad,
+    "keywords": v2.Keyword,
+}
 
 #: A token that must never show up in an error.
 CANARY = "canary-5f1e9c0d-token"
@@ -116,27 +130,6 @@ class WatchedClient:
             await asyncio.Event().wait()
 
 
-def sandbox_client(kernel: Kernel, platform: str, world: World, *, app: v2.App, token: str) -> v2.Client:
-    """Return a real API client whose requests go to the plugin's own sandbox, without a socket."""
-    import httpx
-
-    from adjoin.clock import ManualClock
-    from adjoin.http.client import ApiClient
-    from adjoin.http.credentials import CredentialKeeper
-    from adjoin.testing.server import sandbox_app
-
-    sandbox = kernel.hook(v2.Ads.sandbox).one(platform, world=world)
-    inspect = kernel.hook(v2.Ads.inspect)
-    return ApiClient(
-        app=app,
-        base_url=f"http://sandbox.test/{platform}",
-        credentials=CredentialKeeper(v2.Credential(access_token=token)),
-        inspect=(lambda reply: inspect.one(platform, reply)) if inspect.implemented_by(platform) else None,
-        clock=ManualClock(world.now),
-        transport=httpx.ASGITransport(app=sandbox_app({platform: sandbox}, world)),
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class Rows:
     """Fact rows of one dataset, as they came."""
@@ -177,9 +170,16 @@ class Reader:
     def streams(self, kind: str) -> list[v2.Stream]:
         return [stream for stream in self.describe().streams if stream.kind == kind]
 
-    def read(self, stream: str, account: v2.Account, window: v2.DateWindow | None = None) -> list[v2.Batch]:
+    def read(
+        self,
+        stream: str,
+        account: v2.Account,
+        window: v2.DateWindow | None = None,
+        *,
+        updated_since: datetime | None = None,
+    ) -> list[v2.Batch]:
         """Read one slice; an account that the platform says to skip has nothing."""
-        request = v2.ReadRequest(stream=stream, account=account, window=window)
+        request = v2.ReadRequest(stream=stream, account=account, window=window, updated_since=updated_since)
 
         async def collect() -> list[v2.Batch]:
             batches = self.kernel.stream(v2.Ads.read).stream(self.platform, request=request, client=self.client)
@@ -192,12 +192,18 @@ class Reader:
                 return []
             raise
 
-    def entities(self, account: v2.Account, kind: type[v2.Campaign | v2.AdGroup | v2.Ad]) -> list[v2.Entity]:
+    def entities(
+        self,
+        account: v2.Account,
+        kind: type[v2.Campaign | v2.AdGroup | v2.Ad | v2.Keyword],
+        *,
+        updated_since: datetime | None = None,
+    ) -> list[v2.Entity]:
         """Return the account's entities of one kind; none where the platform has no stream of them."""
-        name = {v2.Campaign: "campaigns", v2.AdGroup: "ad_groups", v2.Ad: "ads"}[kind]
+        name = next(stream for stream, listed in ENTITIES.items() if listed is kind)
         if name not in {stream.name for stream in self.streams("entities")}:
             return []
-        batches = self.read(name, account)
+        batches = self.read(name, account, updated_since=updated_since)
         return [one for batch in batches if isinstance(batch, v2.EntityBatch) for one in batch.entities]
 
     def facts(self, stream: str, account: v2.Account, window: v2.DateWindow) -> dict[str, Rows]:

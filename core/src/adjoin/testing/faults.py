@@ -1,8 +1,9 @@
 """Faults that sandboxes act out on request, and a count of the requests they got.
 
-Kinds that any sandbox acts out (`adjoin.testing.sandbox.FaultLayer` does it): `status:500`, `status:502`, `status:503`,
-`cut_before`, `cut_headers`, `cut_body`, `truncate`, `garbage`, `slow`, `latency:<milliseconds>`. All other kinds belong
-to a platform, whose sandbox asks `take` for them.
+The words are common to all platforms: `REQUEST_CLASSES` says what a request is for, `EVERYWHERE` lists the kinds that
+any sandbox acts out (`adjoin.testing.sandbox.FaultLayer` does it), `ON_PLATFORMS` those that a sandbox acts out in its
+platform's own shape, wherever the platform has such a thing. Kinds beside these belong to one platform. A sandbox asks
+`take` for its kinds.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, fields
+from types import MappingProxyType
 
 from adjoin.errors import BadInput
 
-__all__ = ["EVERY_CLASS", "FAULT_HEADER", "Fault", "Faults", "Fired"]
+__all__ = ["EVERYWHERE", "EVERY_CLASS", "FAULT_HEADER", "ON_PLATFORMS", "REQUEST_CLASSES", "Fault", "Faults", "Fired"]
 
 #: Matches the requests of every class.
 EVERY_CLASS = "*"
@@ -24,8 +26,61 @@ EVERY_CLASS = "*"
 #: A request with this header gets the named faults (separated by commas), whatever else is switched on.
 FAULT_HEADER = "x-sandbox-fault"
 
+#: Class of a request: what it is for. A platform may have more of its own.
+REQUEST_CLASSES: Mapping[str, str] = MappingProxyType(
+    {
+        "token": "the consent page, and exchanging or renewing tokens",
+        "accounts": "which ad accounts there are",
+        "entities": "campaigns, ad groups, ads, keywords",
+        "facts": "results, read directly or downloaded as pages or files of a report",
+        "report": "ordering a report and asking how far it is",
+        "mutate": "creating, changing or removing something",
+    }
+)
+
+#: Kind of a fault that any sandbox acts out: what it means.
+EVERYWHERE: Mapping[str, str] = MappingProxyType(
+    {
+        "status:500": "answers 500 in plain text, unasked; 502 and 503 likewise",
+        "cut_before": "closes the connection before it answers; nothing has happened",
+        "cut_headers": "closes it after the headers; the request was served",
+        "cut_body": "closes it in the middle of the body; the request was served",
+        "cut_after": "sends the whole answer and closes the connection, which the next request may try to use",
+        "truncate": "sends half of the body and calls it complete",
+        "garbage": "sends something else in place of the body",
+        "slow": "sends the body in small pieces with pauses",
+        "latency:20": "waits so many milliseconds before it answers",
+        "clock_skew": "tells a time 5 minutes ahead in the Date header; clock_skew:-300 is as much behind, in seconds",
+    }
+)
+
+#: Kind of a fault that a sandbox acts out as its platform would, where the platform has such a thing: what it means.
+ON_PLATFORMS: Mapping[str, str] = MappingProxyType(
+    {
+        "throttle": "refuses and says how long to wait, a second or two",
+        "throttle_bare": "refuses and does not say how long to wait",
+        "throttle_in_200": "refuses inside an answer with status 200",
+        "quota_exhausted": "refuses because the day's quota is used up, with a wait of hours",
+        "server_error": "answers with the platform's own passing error",
+        "token_expired": "calls the access token of this request expired",
+        "token_revoked": "withdraws access and refresh token: a person has to connect again",
+        "token_rejected": "refuses the refresh token at the token endpoint (invalid_grant)",
+        "page_expired": "calls the token of the next page expired",
+        "page_invalid": "calls the token of the next page invalid",
+        "page_duplicate": "sends a page a second time in place of the next one",
+        "page_endless": "names a next page for ever",
+        "account_forbidden": "refuses one account, the first that is asked for, from then on",
+        "account_disabled": "treats one account, the first that is asked for, as disabled from then on",
+        "report_failed": "ends a report without a result",
+        "report_stuck": "never ends a report",
+        "report_empty": "ends a report without a file, though there may be results",
+        "version_retired": "calls the API version retired",
+        "unknown_values": "sends values of enumerations newer than we know, and more fields everywhere",
+    }
+)
+
 _KIND = re.compile(r"(?!status$|latency$)[a-z][a-z0-9_]*(:[A-Za-z0-9_.-]+)?")
-_NUMBERED = re.compile(r"(status:[45]\d\d|latency:\d{1,5})|(?!status:|latency:).*")
+_NUMBERED = re.compile(r"status:[45]\d\d|latency:\d{1,5}|clock_skew(:-?\d{1,6})?|(?!status:|latency:|clock_skew).*")
 
 #: The kinds that the request being served asked for by its header; set only while it is served.
 _asked: ContextVar[tuple[str, ...]] = ContextVar("sandbox_faults_asked", default=())
@@ -55,7 +110,7 @@ class Fault:
 
     @classmethod
     def from_json(cls, value: object) -> Fault:
-        """Read `{"class": "insights", "kind": "status:500", "times": 2}`; BadInput for anything else."""
+        """Read `{"class": "facts", "kind": "status:500", "times": 2}`; BadInput for anything else."""
         if not isinstance(value, Mapping):
             raise BadInput('A fault is an object such as {"class": "*", "kind": "status:500", "times": 2}.')
         kinds: dict[str, type] = {"kind": str, "class": str, "times": int, "every": int, "after": int}
@@ -116,6 +171,7 @@ class Faults:
         self._rules: list[_Rule] = []
         self._fired: list[Fired] = []
         self._requests: dict[str, dict[str, int]] = {}
+        self._singled: dict[str, str] = {}
 
     def add(self, *faults: Fault) -> None:
         """Switch faults on, beside those that are on already."""
@@ -127,6 +183,7 @@ class Faults:
         with self._lock:
             self._rules.clear()
             self._fired.clear()
+            self._singled.clear()
 
     @property
     def active(self) -> Sequence[Fault]:
@@ -165,6 +222,22 @@ class Faults:
                 return None
             self._fired.append(Fired(number=len(self._fired) + 1, kind=found, request_class=request_class))
         return found.partition(":")[2]
+
+    def single_out(self, request_class: str, kind: str, subject: str) -> bool:
+        """Say whether a fault holds for this subject (an account, say): the first that it is due for, until `clear`.
+
+        A request that asks for the fault by its header gets it for its own subject, once.
+        """
+        with self._lock:
+            chosen = self._singled.get(kind)
+        if chosen is not None:
+            return chosen == subject
+        if not self.take(request_class, kind):
+            return False
+        if kind not in _asked.get():
+            with self._lock:
+                self._singled[kind] = subject
+        return True
 
     def count_request(self, platform: str, request_class: str) -> None:
         """Count a request that a sandbox got."""

@@ -19,18 +19,23 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from adjoin.errors import BadInput
 from adjoin.testing.faults import FAULT_HEADER, Faults
 
-__all__ = ["CUT_EXTENSION", "Classify", "FaultLayer", "path_below"]
+__all__ = ["CUT_EXTENSION", "SKEW_EXTENSION", "Classify", "FaultLayer", "path_below"]
 
 #: The server's way to close a connection in the middle of an answer (an ASGI extension of `adjoin.testing.server`).
 CUT_EXTENSION = "adjoin.cut"
 
-#: Says what class a request is of ("accounts", "entities", "insights", "report", "token", ...), from its ASGI scope.
+#: The server's way to tell another time in the Date header of an answer: called with the seconds that it is ahead.
+SKEW_EXTENSION = "adjoin.skew"
+
+#: Says what class a request is of (`adjoin.testing.faults.REQUEST_CLASSES`), from its ASGI scope.
 Classify: TypeAlias = Callable[[Scope], str]
 
 _STATUS_TEXT = {"500": "Internal Server Error", "502": "Bad Gateway", "503": "Service Unavailable"}
+_SPOILT = ("cut_headers", "cut_body", "cut_after", "truncate", "garbage", "slow")
 _GARBAGE = b"<html>\x00\xff\xfe this is no answer</html>"
 _DRIPS = 8
 _DRIP_SECONDS = 0.02
+_SKEW_SECONDS = "300"
 
 
 def path_below(scope: Scope) -> str:
@@ -66,6 +71,8 @@ class FaultLayer:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        # Starlette's `request.base_url` would leave out where the sandbox is mounted, and links would lead nowhere.
+        scope["app_root_path"] = scope.get("root_path", "")
         request_class = self.classify(scope)
         self.faults.count_request(self.platform, request_class)
         try:
@@ -80,6 +87,8 @@ class FaultLayer:
         take, take_argument = self.faults.take, self.faults.take_argument
         if (milliseconds := take_argument(request_class, "latency")) is not None:
             await self.sleep(int(milliseconds) / 1000)
+        if (ahead := take_argument(request_class, "clock_skew")) is not None:
+            scope.get("extensions", {}).get(SKEW_EXTENSION, _nowhere)(int(ahead or _SKEW_SECONDS))
         if (status := take_argument(request_class, "status")) is not None:
             text = _STATUS_TEXT.get(status, "Fault")
             await PlainTextResponse(text, status_code=int(status))(scope, receive, send)
@@ -90,10 +99,7 @@ class FaultLayer:
                 pass
             await _cut(scope, receive)
             return
-        changed = next(
-            (kind for kind in ("cut_headers", "cut_body", "truncate", "garbage", "slow") if take(request_class, kind)),
-            None,
-        )
+        changed = next((kind for kind in _SPOILT if take(request_class, kind)), None)
         if changed is None:
             await self.app(scope, receive, send)
             return
@@ -110,6 +116,11 @@ class FaultLayer:
             if kind == "cut_body" and half:
                 await send({"type": "http.response.body", "body": half, "more_body": True})
             await _cut(scope, receive)
+        elif kind == "cut_after":
+            await send(answer.start(length=len(body)))
+            await send({"type": "http.response.body", "body": body, "more_body": False})
+            if CUT_EXTENSION in scope.get("extensions", {}):  # without a server there is nothing left to cut
+                scope["extensions"][CUT_EXTENSION]()
         elif kind == "slow":
             await send(answer.start(length=len(body)))
             size = max(1, -(-len(body) // _DRIPS))
@@ -140,6 +151,10 @@ class _Answer:
     def start(self, *, length: int) -> Message:
         kept = [(name, value) for name, value in self.first.get("headers", ()) if name.lower() != b"content-length"]
         return {**self.first, "headers": [*kept, (b"content-length", str(length).encode())]}
+
+
+def _nowhere(_seconds: int) -> None:
+    """Without a server there is no Date header that could be wrong."""
 
 
 async def _cut(scope: Scope, receive: Receive) -> None:

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
@@ -26,7 +26,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from adjoin.ads.v2 import AsgiApp
 from adjoin.errors import AdjoinError, BadInput, UnknownName
 from adjoin.testing.faults import Fault
-from adjoin.testing.sandbox import CUT_EXTENSION
+from adjoin.testing.sandbox import CUT_EXTENSION, SKEW_EXTENSION
 from adjoin.testing.world import World
 
 __all__ = ["HOST", "running", "sandbox_app", "serve"]
@@ -69,16 +69,25 @@ def sandbox_app(platforms: Mapping[str, AsgiApp], world: World) -> Starlette:
 
 
 class _WorldTime:
-    """Tells the world's time in the Date header, as a platform tells its own."""
+    """Tells the world's time in the Date header, as a platform tells its own, or another one (fault `clock_skew`)."""
 
     def __init__(self, app: ASGIApp, world: World) -> None:
         self._app = app
         self._world = world
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        ahead = timedelta(0)
+
+        def skew(seconds: int) -> None:
+            nonlocal ahead
+            ahead = timedelta(seconds=seconds)
+
+        scope.setdefault("extensions", {})[SKEW_EXTENSION] = skew
+
         async def dated(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], (b"date", format_datetime(self._world.now, True).encode())]
+                told = format_datetime(self._world.now + ahead, usegmt=True)
+                message["headers"] = [*message["headers"], (b"date", told.encode())]
             await send(message)
 
         await self._app(scope, receive, dated)
