@@ -72,7 +72,14 @@ def test_an_ad_set_in_yen_has_no_minor_units(fake, run):
             {"object_story_spec": {"video_data": {"call_to_action": {"value": {"link": "https://c.example"}}}}},
             "https://c.example",
         ),
+        ({"object_story_spec": {"template_data": {"link": "https://d.example"}}}, "https://d.example"),
+        (
+            {"object_story_spec": {"link_data": {"child_attachments": [{"link": "https://e.example"}, {}]}}},
+            "https://e.example",
+        ),
+        ({"asset_feed_spec": {"link_urls": [{"website_url": "https://f.example"}]}}, "https://f.example"),
         ({"object_story_spec": {"video_data": {}}}, None),
+        ({"asset_feed_spec": {"link_urls": []}}, None),
         ({}, None),
     ],
 )

@@ -45,17 +45,18 @@ def _same(tables, *, rows=500):
     ("kind", "request_class"),
     [
         ("throttle", "*"),
-        ("throttle_insights", "insights"),
-        ("throttle_app", "report"),
+        ("throttle_insights", "facts"),
+        ("throttle_bare", "report"),
+        ("throttle_in_200", "*"),
         ("server_error", "*"),
-        ("status:503", "insights"),
+        ("status:503", "facts"),
         ("cut_before", "*"),
-        ("cut_headers", "insights"),
-        ("cut_body", "insights"),
-        ("truncate", "insights"),
+        ("cut_headers", "facts"),
+        ("cut_body", "facts"),
+        ("truncate", "facts"),
         ("garbage", "*"),
-        ("reduce_data", "insights"),
-        ("empty_page", "insights"),
+        ("reduce_data", "facts"),
+        ("page_empty", "facts"),
         ("report_unknown", "report"),
         ("report_slow", "report"),
         ("report_full_but_running", "report"),
@@ -88,16 +89,21 @@ def test_objects_arrive_through_faults(sandbox, stream):
 @pytest.mark.parametrize(
     ("kind", "request_class", "meant"),
     [
-        ("duplicate_page", "insights", ErrorKind.RESTART),
-        ("endless_page", "insights", ErrorKind.RESTART),
-        ("bad_cursor", "insights", ErrorKind.RESTART),
-        ("expired_token", "*", ErrorKind.RECONNECT),
-        ("revoked_token", "*", ErrorKind.RECONNECT),
-        ("retired_version", "insights", ErrorKind.INVALID),
+        ("page_duplicate", "facts", ErrorKind.RESTART),
+        ("page_endless", "facts", ErrorKind.RESTART),
+        ("page_circle", "facts", ErrorKind.RESTART),
+        ("page_expired", "facts", ErrorKind.RESTART),
+        ("account_forbidden", "facts", ErrorKind.SKIP_ACCOUNT),
+        ("quota_exhausted", "facts", ErrorKind.WAIT),
+        ("report_stuck", "report", ErrorKind.SPLIT),
+        ("page_invalid", "facts", ErrorKind.RESTART),
+        ("token_expired", "*", ErrorKind.RECONNECT),
+        ("token_revoked", "*", ErrorKind.RECONNECT),
+        ("version_retired", "facts", ErrorKind.INVALID),
         ("report_too_large", "report", ErrorKind.SPLIT),
         ("report_failed", "report", ErrorKind.SPLIT),
-        ("reduce_data", "insights", ErrorKind.SPLIT),
-        ("throttle_insights", "insights", ErrorKind.WAIT),
+        ("reduce_data", "facts", ErrorKind.SPLIT),
+        ("throttle_insights", "facts", ErrorKind.WAIT),
     ],
 )
 def test_a_fault_that_stays_says_what_may_be_done(sandbox, kind, request_class, meant):
@@ -108,7 +114,7 @@ def test_a_fault_that_stays_says_what_may_be_done(sandbox, kind, request_class, 
 
 
 def test_no_message_holds_the_token_or_the_secret(sandbox):
-    sandbox.fault("server_error", "insights")
+    sandbox.fault("server_error", "facts")
     with pytest.raises(PlatformError) as caught:
         _read(sandbox)
     assert sandbox.world.token("meta") not in str(caught.value)

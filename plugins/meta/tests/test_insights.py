@@ -154,9 +154,9 @@ def test_conversions_of_campaigns_without_ads_come_without_ad_group_and_ad(fake,
     assert [row["campaign_id"] for row in _rows(batches)] == ["1"]
 
 
-def test_a_page_that_comes_twice_under_new_cursors_is_noticed(fake, run, account):
+def test_a_row_that_comes_twice_under_new_cursors_is_noticed(fake, run, account):
     paging = {"cursors": {"after": "A"}, "next": "https://graph.facebook.com/x?after=A"}
-    answers = [{"data": [_row(impressions="1")], "paging": paging}, {"data": [_row(impressions="1")]}]
+    answers = [{"data": [_row(impressions="1")], "paging": paging}, {"data": [_row(impressions="2")]}]
     with pytest.raises(PlatformError, match="1 rows of ad_daily twice") as caught:
         _read(run, fake(lambda _: answers.pop(0)), account)
     assert caught.value.kind is ErrorKind.RESTART

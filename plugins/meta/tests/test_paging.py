@@ -55,7 +55,22 @@ def test_the_cursor_of_the_link_comes_before_the_one_beside_it(fake, run):
 
 def test_a_cursor_that_comes_twice_ends_the_reading(fake, run):
     with pytest.raises(PlatformError, match="same cursor came twice") as caught:
-        run(_read(fake(lambda _: _page("a", after="A"))))
+        run(_read(fake(lambda sent: _page("b" if "after" in sent.params else "a", after="A"))))
+    assert caught.value.kind is ErrorKind.RESTART
+
+
+def test_the_same_page_twice_in_a_row_ends_the_reading_whatever_its_cursor(fake, run):
+    cursors = iter(range(99))
+    with pytest.raises(PlatformError, match="same page came twice in a row") as caught:
+        run(_read(fake(lambda _: _page("ab", after=f"c{next(cursors)}"))))
+    assert caught.value.kind is ErrorKind.RESTART
+
+
+def test_empty_pages_without_end_end_the_reading(fake, run):
+    cursors = iter(range(999))
+    client = fake(lambda _: _page("", after=f"c{next(cursors)}"))
+    with pytest.raises(PlatformError, match="51 in a row were empty") as caught:
+        run(_read(client))
     assert caught.value.kind is ErrorKind.RESTART
 
 

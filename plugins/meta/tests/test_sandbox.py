@@ -161,6 +161,65 @@ def test_insights_refuse_what_the_api_refuses(get, account_id, params, code):
     assert get(f"/v26.0/act_{account_id}/insights", **params).json()["error"]["code"] == code
 
 
+@pytest.mark.parametrize(
+    ("preset", "since", "until"),
+    [
+        ("yesterday", "2026-11-21", "2026-11-21"),
+        ("this_quarter", "2026-10-01", "2026-11-22"),
+        ("last_month", "2026-10-01", "2026-10-31"),
+        ("last_week_mon_sun", "2026-11-09", "2026-11-15"),
+        ("last_week_sun_sat", "2026-11-15", "2026-11-21"),
+        ("this_week_mon_today", "2026-11-16", "2026-11-22"),
+        ("this_week_sun_today", "2026-11-22", "2026-11-22"),
+    ],
+)
+def test_presets_are_counted_from_the_accounts_today(get, account_id, preset, since, until):
+    (row,) = get(f"/v26.0/act_{account_id}/insights", date_preset=preset).json()["data"]
+    assert (row["date_start"], row["date_stop"]) == (since, until)
+
+
+def test_months_are_those_of_the_calendar_cut_at_the_ends(get, account_id):
+    ask = {"fields": "impressions", "time_range": {"since": "2026-09-20", "until": "2026-11-10"}}
+    monthly = get(f"/v26.0/act_{account_id}/insights", time_increment="monthly", **ask).json()["data"]
+    (whole,) = get(f"/v26.0/act_{account_id}/insights", **ask).json()["data"]
+    assert [(row["date_start"], row["date_stop"]) for row in monthly] == [
+        ("2026-09-20", "2026-09-30"),
+        ("2026-10-01", "2026-10-31"),
+        ("2026-11-01", "2026-11-10"),
+    ]
+    assert sum(int(row["impressions"]) for row in monthly) == int(whole["impressions"])
+
+
+def test_a_version_that_will_be_retired_is_warned_of_in_a_header(sandbox, get):
+    sandbox.fault("version_warning", times=1)
+    assert "v25.0" in get("/v25.0/me").headers["x-ad-api-version-warning"]
+    assert "x-ad-api-version-warning" not in get("/v25.0/me").headers
+
+
+def test_values_of_tomorrow_stand_where_those_of_today_were(sandbox, get, account_id):
+    sandbox.fault("unknown_values", times=2)
+    node = get(f"/v26.0/act_{account_id}/campaigns", fields="effective_status,objective").json()["data"][0]
+    assert (node["effective_status"], node["objective"]) == ("IN_ORBIT", "OUTCOME_TELEPATHY")
+    assert "novelty_index" in get(f"/v26.0/act_{account_id}/insights").json()["data"][0]
+
+
+def test_an_account_that_is_singled_out_is_listed_as_disabled_and_still_answers(sandbox, get):
+    sandbox.fault("account_disabled", times=1)
+    states = [
+        get("/v26.0/me/adaccounts", fields="account_status").json()["data"][number]["account_status"]
+        for number in (0, 0, 1)
+    ]
+    assert states == [2, 2, 1]
+    first = sandbox.world.on("meta").accounts[0].id
+    assert get(f"/v26.0/act_{first}/insights").status_code == 200
+
+
+def test_an_issued_token_stays_withdrawn_and_the_one_from_the_start_does_not(sandbox, get):
+    sandbox.fault("token_revoked", times=1)
+    assert get("/v26.0/me").json()["error"]["error_subcode"] == 460
+    assert get("/v26.0/me").status_code == 200
+
+
 def test_insights_of_a_campaign_show_that_campaign(get, sandbox, account_id):
     campaign = sandbox.world.on("meta").campaigns(account_id)[0]
     body = get(f"/v26.0/{campaign.id}/insights", fields="campaign_id,spend", date_preset="last_30d").json()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from adjoin.ads import v2
 from adjoin.contract import hookimpl
+from adjoin.errors import ErrorKind, PlatformError
 
 if TYPE_CHECKING:
     from adjoin.testing.world import World
@@ -59,8 +60,10 @@ class MetaAds(v2.Ads):
     @hookimpl
     async def read(self, request: v2.ReadRequest, client: v2.Client) -> AsyncIterator[v2.Batch]:
         from adjoin_meta.entities import ENTITY_STREAMS, read_entities
-        from adjoin_meta.insights import read_facts
+        from adjoin_meta.insights import LEVELS, read_facts
 
+        if request.stream not in (*ENTITY_STREAMS, *LEVELS):
+            raise PlatformError(f"Meta has no stream {request.stream!r}", kind=ErrorKind.INVALID, code="stream")
         source = read_entities if request.stream in ENTITY_STREAMS else read_facts
         async for batch in source(request, client):
             yield batch

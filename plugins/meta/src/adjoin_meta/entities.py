@@ -15,6 +15,7 @@ from adjoin.ads.v2 import Account, Ad, AdGroup, Campaign, Client, Entity, Entity
 from adjoin.errors import ErrorKind, PlatformError
 from adjoin_meta.graph import Page, account_path, pages
 from adjoin_meta.money import minor_to_micros
+from adjoin_meta.objectives import CHANNEL, objective
 from adjoin_meta.statuses import EFFECTIVE, status
 
 __all__ = ["ENTITY_STREAMS", "parse_time", "read_entities"]
@@ -52,6 +53,11 @@ class _Link(msgspec.Struct):
     link: str | None = None
 
 
+class _LinkData(msgspec.Struct):
+    link: str | None = None
+    child_attachments: list[_Link] = []
+
+
 class _CallToAction(msgspec.Struct):
     value: _Link | None = None
 
@@ -61,14 +67,24 @@ class _VideoData(msgspec.Struct):
 
 
 class _Story(msgspec.Struct):
-    link_data: _Link | None = None
+    link_data: _LinkData | None = None
+    template_data: _LinkData | None = None
     video_data: _VideoData | None = None
+
+
+class _Website(msgspec.Struct):
+    website_url: str | None = None
+
+
+class _Feed(msgspec.Struct):
+    link_urls: list[_Website] = []
 
 
 class _Creative(msgspec.Struct):
     thumbnail_url: str | None = None
     link_url: str | None = None
     object_story_spec: _Story | None = None
+    asset_feed_spec: _Feed | None = None
 
 
 class _Ad(msgspec.Struct):
@@ -126,7 +142,8 @@ def _campaign(raw: _Campaign, account: Account, now: datetime) -> Campaign:
         # For Meta a campaign whose time is over stays active.
         status=Status.ENDED if state is Status.ACTIVE and stop is not None and stop <= now else state,
         native_status=raw.effective_status,
-        objective=raw.objective.removeprefix("OUTCOME_").lower() if raw.objective else None,
+        objective=objective(raw.objective),
+        channel=CHANNEL,
         daily_budget_micros=minor_to_micros(raw.daily_budget, account.currency),
         lifetime_budget_micros=minor_to_micros(raw.lifetime_budget, account.currency),
         start_date=_day(raw.start_time, account),
@@ -151,15 +168,16 @@ def _ad_group(raw: _AdSet, account: Account, _: datetime) -> AdGroup:
 
 
 def _landing_url(creative: _Creative) -> str | None:
-    if creative.link_url:
-        return creative.link_url
-    story = creative.object_story_spec
-    if story is None:
-        return None
-    if story.link_data is not None:
-        return story.link_data.link
+    """The first page that the creative leads to, wherever its kind keeps it; a carousel's is that of its first card."""
+    story = creative.object_story_spec or _Story()
+    found = [creative.link_url]
+    for data in (story.link_data, story.template_data):
+        if data is not None:
+            found += [data.link, *(card.link for card in data.child_attachments)]
     action = story.video_data.call_to_action if story.video_data else None
-    return action.value.link if action and action.value else None
+    found.append(action.value.link if action and action.value else None)
+    found += [url.website_url for url in (creative.asset_feed_spec or _Feed()).link_urls]
+    return next(filter(None, found), None)
 
 
 def _ad(raw: _Ad, account: Account, _: datetime) -> Ad:
@@ -202,7 +220,7 @@ ENTITY_STREAMS: Mapping[str, _Edge] = {
     "ads": _Edge(
         path="ads",
         level="ad",
-        fields=f"{_AD_FIELDS},creative{{thumbnail_url,link_url,object_story_spec}}",
+        fields=f"{_AD_FIELDS},creative{{thumbnail_url,link_url,object_story_spec,asset_feed_spec}}",
         limit=100,
         decode=msgspec.json.Decoder(Page[_Ad], strict=False).decode,
         make=_ad,

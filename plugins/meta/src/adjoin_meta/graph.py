@@ -30,6 +30,9 @@ _GROW_AFTER = 8
 
 _SMALLEST_LIMIT = 25
 
+#: Pages may be empty before the end, but not for ever.
+_EMPTY_PAGES = 50
+
 
 class Cursors(msgspec.Struct):
     """Opaque and short-lived: never stored."""
@@ -98,11 +101,12 @@ async def pages(
     """Yield the rows of an edge page by page, empty pages too.
 
     When Meta asks for less the page size halves, down to 25, and grows back after a while. Raises PlatformError:
-    `split` if 25 are still too much, `restart` for pages that go round in circles.
+    `split` if 25 are still too much, `restart` for pages that go round in circles, come twice or stay empty.
     """
-    size, good = limit, 0
+    size, good, empty = limit, 0, 0
     after: str | None = None
     seen: set[str] = set()
+    last: list[T] = []
     while True:
         query = {**params, "limit": str(size)} | ({} if after is None else {"after": after})
         try:
@@ -112,16 +116,18 @@ async def pages(
                 raise
             size, good = max(size // 2, _SMALLEST_LIMIT), 0
             continue
+        if page.data and page.data == last:
+            raise _lost(f"the pages of {path} go round in circles: the same page came twice in a row", "page-twice")
+        empty = 0 if page.data else empty + 1
+        if empty > _EMPTY_PAGES:
+            raise _lost(f"the pages of {path} never end: {empty} in a row were empty", "pages-empty")
+        last = page.data
         yield page.data
         after = _cursor(page.paging, path)
         if after is None:
             return
         if after in seen:
-            raise PlatformError(
-                f"Meta's pages of {path} go round in circles: the same cursor came twice",
-                kind=ErrorKind.RESTART,
-                code="cursor-twice",
-            )
+            raise _lost(f"the pages of {path} go round in circles: the same cursor came twice", "cursor-twice")
         seen.add(after)
         good += 1
         if good % _GROW_AFTER == 0:
@@ -135,12 +141,13 @@ def _cursor(paging: Paging | None, path: str) -> str | None:
     named = parse_qs(urlsplit(paging.next).query).get("after", [""])[0]
     after = named or (paging.cursors.after if paging.cursors else None)
     if not after:
-        raise PlatformError(
-            f"Meta says that {path} goes on but gives no cursor",
-            kind=ErrorKind.RESTART,
-            code="no-cursor",
-        )
+        raise _lost(f"{path} goes on but has no cursor", "no-cursor")
     return after
+
+
+def _lost(how: str, code: str) -> PlatformError:
+    """Say that paging cannot be trusted; what was read of the list is to be thrown away."""
+    return PlatformError(f"Meta's answers do not fit together: {how}", kind=ErrorKind.RESTART, code=code)
 
 
 async def _page(

@@ -42,8 +42,7 @@ def _request_class(scope: Scope) -> str:
         _, path = split_path(path_below(scope))
     except Refusal:
         return "other"
-    # An order of a report is a POST to the edge that results are read from.
-    return "report" if scope["method"] == "POST" and path[-1:] == ("insights",) else classify(path)
+    return classify(scope["method"], path)
 
 
 class _Sandbox:
@@ -81,10 +80,10 @@ class _Sandbox:
         graph = self._graph
         if parts == ("oauth", "access_token"):
             graph.usage.count("")
-            graph.faulting.refuse("token", "")
+            graph.faulting.refuse("token")
             return Answer.of(graph.tokens.exchange(params, self._world.now))
         if not parts and method == "POST":
-            graph.faulting.refuse("batch", "")
+            graph.faulting.refuse("batch")
             graph.tokens.check(token, self._world.now)
 
             def inner(method: str, path: str, given: Mapping[str, str]) -> Answer:

@@ -37,7 +37,7 @@ class Call:
 
     @property
     def request_class(self) -> str:
-        return classify(self.path)
+        return classify(self.method, self.path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +70,13 @@ def split_path(path: str) -> tuple[str, tuple[str, ...]]:
     return parts[0], parts[1:]
 
 
-def classify(path: tuple[str, ...]) -> str:
+def classify(method: str, path: tuple[str, ...]) -> str:
     """Return the class of a request, by which faults are switched on."""
+    if path[-1:] == ("insights",):
+        # An order of a report is a POST to the edge that results are read from.
+        return "report" if method == "POST" else "facts"
+    if method in ("POST", "DELETE") and path and path[0] not in ("dialog", "oauth", "me"):
+        return "mutate"
     match path:
         case ():
             return "batch"
@@ -79,8 +84,6 @@ def classify(path: tuple[str, ...]) -> str:
             return "token"
         case ("me", *_):
             return "accounts"
-        case (*_, "insights"):
-            return "insights"
         case (node,) if node.startswith("act_"):
             return "accounts"
         case (node,) if node.isdecimal() and len(node) == 13:

@@ -11,7 +11,10 @@ __all__ = [
     "Refusal",
     "bad_cursor",
     "bad_parameter",
+    "bad_value",
     "expired_token",
+    "forbidden_account",
+    "forbidden_write",
     "invalid_token",
     "missing_token",
     "no_such_field",
@@ -44,6 +47,7 @@ class Refusal(Exception):
         transient: bool = False,
         user: tuple[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
+        blame: str = "",
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -54,6 +58,7 @@ class Refusal(Exception):
         self.transient = transient
         self.user = user
         self.headers = dict(headers or {})
+        self.blame = blame
 
     def body(self, trace_id: str) -> bytes:
         """The JSON of the answer."""
@@ -63,6 +68,9 @@ class Refusal(Exception):
         error["is_transient"] = self.transient
         if self.user is not None:
             error["error_user_title"], error["error_user_msg"] = self.user
+        if self.blame:
+            # A text that holds JSON, as the API sends it.
+            error["error_data"] = msgspec.json.encode({"blame_field_specs": [[self.blame]]}).decode()
         error["fbtrace_id"] = trace_id
         return msgspec.json.encode({"error": error})
 
@@ -90,6 +98,21 @@ def revoked_token() -> Refusal:
 
 def bad_parameter(message: str) -> Refusal:
     return Refusal(f"(#100) {message}", code=100)
+
+
+def bad_value(
+    message: str, *, subcode: int, title: str = "Invalid parameter", blame: str = "", code: int = 100
+) -> Refusal:
+    """Return the refusal of a value in a change: what people are told is in title and message."""
+    return Refusal("Invalid parameter", code=code, subcode=subcode, user=(title, message), blame=blame)
+
+
+def forbidden_account() -> Refusal:
+    return Refusal("(#200) Ad account owner has NOT grant ads_management or ads_read permission", code=200, status=403)
+
+
+def forbidden_write() -> Refusal:
+    return Refusal("(#200) The ads_management permission is required to change ads", code=200, status=403)
 
 
 def no_such_field(name: str, node: str) -> Refusal:
@@ -136,11 +159,12 @@ def reduce_data() -> Refusal:
     return Refusal("Please reduce the amount of data you're asking for, then retry your request", code=1, status=500)
 
 
-def throttled_account(headers: Mapping[str, str]) -> Refusal:
+def throttled_account(headers: Mapping[str, str], *, status: int = 400) -> Refusal:
     return Refusal(
         "User request limit reached",
         code=17,
         subcode=2446079,
+        status=status,
         user=(
             "Ad Account Has Too Many API Calls",
             "There have been too many calls from this ad-account. Please wait a bit and try again.",

@@ -11,13 +11,16 @@ import msgspec
 from adjoin.testing.world import World, WorldAccount
 from adjoin_meta.sandbox.actions import SYNONYMS, custom_id
 from adjoin_meta.sandbox.calls import Answer, Call
+from adjoin_meta.sandbox.changes import Changes
 from adjoin_meta.sandbox.errors import (
     Refusal,
     bad_parameter,
+    forbidden_write,
     missing_token,
     no_such_object,
     no_such_path,
     reduce_data,
+    revoked_token,
 )
 from adjoin_meta.sandbox.faulting import Faulting
 from adjoin_meta.sandbox.fields import parse_fields, select
@@ -28,6 +31,8 @@ from adjoin_meta.sandbox.objects import FIELDS, HIDDEN, KINDS, Objects
 from adjoin_meta.sandbox.paging import Window, page_body, page_window, paging_block
 from adjoin_meta.sandbox.reports import QUICK, USUAL, Reports, Run, State
 from adjoin_meta.sandbox.results import Results
+from adjoin_meta.sandbox.rules import LEAST_BUDGET
+from adjoin_meta.sandbox.tomorrow import NEWER, NEWER_TEXT, TOMORROW
 from adjoin_meta.sandbox.usage import Usage
 
 __all__ = ["Graph", "Weight"]
@@ -59,6 +64,7 @@ class Graph:
         self.presence = world.on("meta")
         self.objects = Objects(self.presence)
         self.insights = Insights(self.presence, self.objects)
+        self.changes = Changes(self.presence, self.objects, lambda: world.now)
         self.reports = Reports()
         self.tokens = Tokens(world.token("meta"))
         self.usage = Usage()
@@ -68,24 +74,27 @@ class Graph:
         """Answer one call. Raises Refusal."""
         account_id = self._bucket(call)
         self.usage.count(account_id)
-        request_class = self._class(call)
-        self.faulting.refuse(request_class, account_id)
+        request_class = call.request_class
+        self.faulting.refuse(request_class, account_id, call.params)
         if "ids" in call.params and not call.path:
             raise bad_parameter("The ids parameter is not supported any more; use batch requests")
         if call.path == ("debug_token",):
             return Answer.of(self.tokens.debug(call.params, call.token, self.world.now))
         if not call.token:
             raise missing_token()
+        if self.faulting.due(request_class, "token_revoked"):
+            self.tokens.revoke(call.token)
+            raise revoked_token()
         self.tokens.check(call.token, self.world.now)
         if proof := call.params.get("appsecret_proof"):
             self.tokens.check_proof(call.token, proof)
         found = self._route(call)
-        headers = self.usage.headers(account_id, insights=request_class == "insights")
+        headers = self.usage.headers(account_id, insights=request_class == "facts")
+        if self.faulting.due(request_class, "version_warning"):
+            headers["x-ad-api-version-warning"] = (
+                f"The call has been auto-upgraded, as {call.version} will be deprecated."
+            )
         return Answer(body=found.body, status=found.status, headers={**headers, **found.headers})
-
-    def _class(self, call: Call) -> str:
-        # An order is a POST to the edge that results are read from with GET.
-        return "report" if call.method == "POST" and call.path[-1:] == ("insights",) else call.request_class
 
     def _bucket(self, call: Call) -> str:
         """The bare id of the account that a call counts for, empty where it is none's."""
@@ -99,6 +108,8 @@ class Graph:
         return found.account_id.removeprefix("act_") if found else ""
 
     def _route(self, call: Call) -> Answer:
+        if call.request_class == "mutate":
+            return self._change(call)
         if call.method not in ("GET", "POST"):
             raise Refusal(f"Unsupported {call.method.lower()} request.", code=100, type_="GraphMethodException")
         match call.path:
@@ -107,13 +118,30 @@ class Graph:
             case ("me", "permissions"):
                 return Answer.of({"data": self.tokens.permissions(call.token, self.world.now)})
             case ("me", "adaccounts"):
-                nodes = [self.objects.account_node(account) for account in self.presence.accounts]
-                return self._page(call, "account", nodes)
+                return self._page(call, "account", [self._account_node(each) for each in self.presence.accounts])
             case (node_id,):
                 return self._node(call, node_id)
             case (node_id, edge):
                 return self._edge(call, node_id, edge)
         raise no_such_path("/".join(call.path))
+
+    def _change(self, call: Call) -> Answer:
+        if "ads_management" not in self.tokens.check(call.token, self.world.now).scopes:
+            raise forbidden_write()
+        match call.method, call.path:
+            case "POST", (node_id, edge):
+                account, scope = self._scope(node_id)
+                if scope is not None:
+                    raise Refusal("Unsupported post request.", code=100, type_="GraphMethodException")
+                answer = self.changes.create(edge, account, call.params)
+            case "POST", (node_id,):
+                answer = self.changes.update(node_id, call.params)
+            case "DELETE", (node_id,):
+                answer = self.changes.delete(node_id)
+            case _:
+                raise no_such_path("/".join(call.path))
+        self.insights.forget()
+        return Answer.of(answer)
 
     # --- nodes and edges ----------------------------------------------------------------------------------------------
 
@@ -123,11 +151,22 @@ class Graph:
         found = self.objects.node(node_id)
         if found is None:
             raise no_such_object(node_id)
-        if call.method != "GET":
-            raise Refusal("Unsupported post request.", code=100, type_="GraphMethodException")
         level, node = found
         fields = call.params.get("fields") or _DEFAULTS.get(level, "id")
-        return Answer.of(select(node, parse_fields(fields), kind=KINDS[level], known=FIELDS[level]))
+        shown = select(node, parse_fields(fields), kind=KINDS[level], known=FIELDS[level])
+        return Answer.of(self._of_tomorrow(call, [shown])[0])
+
+    def _account_node(self, account: WorldAccount) -> dict[str, Any]:
+        node = self.objects.account_node(account)
+        return node | {"account_status": 2, "disable_reason": 1} if self.faulting.disabled(account.id) else node
+
+    def _of_tomorrow(self, call: Call, nodes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Nodes as they are, or with values and fields that nobody knows yet."""
+        if not self.faulting.due(call.request_class, "unknown_values"):
+            return nodes
+        return [
+            node | {name: value for name, value in TOMORROW.items() if name in node} | dict(NEWER) for node in nodes
+        ]
 
     def _edge(self, call: Call, node_id: str, edge: str) -> Answer:
         run = self.reports.find(node_id, self.world.now)
@@ -136,10 +175,12 @@ class Graph:
         account, scope = self._scope(node_id)
         if edge == "insights":
             return self._insights(call, account, scope)
-        if call.method != "GET":
-            raise Refusal("Unsupported post request.", code=100, type_="GraphMethodException")
         if edge == "customconversions" and scope is None:
             return self._page(call, "customconversion", self._custom_conversions(account))
+        if edge == "adimages" and scope is None:
+            return self._page(call, "image", self._images(call, account))
+        if edge == "minimum_budgets" and scope is None:
+            return Answer.of({"data": [_minimum(account)]})
         level = _EDGES.get(edge)
         if level is None:
             raise no_such_path(edge)
@@ -148,8 +189,7 @@ class Graph:
             key = "id" if scope[0] == level else f"{scope[0]}_id"
             if level == "creative":
                 ads = [ad for ad in self.presence.ads(account.id) if ad.id == scope[1]]
-                wanted = {f"23{ad.id}" for ad in ads}
-                nodes = (node for node in nodes if node["id"] in wanted)
+                nodes = (self.objects.creatives.of(ad) for ad in ads)
             else:
                 nodes = (node for node in nodes if node.get(key) == scope[1])
         return self._page(call, level, self._filtered(call.params, level, list(nodes)))
@@ -187,6 +227,12 @@ class Graph:
             nodes = [node for node in nodes if matches(_comparable(node, attribute), condition)]
         return nodes
 
+    def _images(self, call: Call, account: WorldAccount) -> list[dict[str, Any]]:
+        hashes = json_list(call.params.get("hashes", ""), "hashes")
+        bare = account.id.removeprefix("act_")
+        images = [image for image in self.objects.creatives.images.values() if image["account_id"] == bare]
+        return [image for image in images if not hashes or image["hash"] in hashes]
+
     def _custom_conversions(self, account: WorldAccount) -> list[dict[str, Any]]:
         truth = self.presence.truth("conversion_daily", account_id=account.id)
         actions = {str(action) for action in truth["action"].unique().to_pylist()}
@@ -199,14 +245,20 @@ class Graph:
     def _page(self, call: Call, level: str, nodes: Sequence[dict[str, Any]]) -> Answer:
         window = self._window(call)
         fields = parse_fields(call.params.get("fields") or _DEFAULTS.get(level, "id"))
-        kind, known = KINDS.get(level, "CustomConversion"), FIELDS[level]
-        shown = nodes[window.start : window.stop]
+        kind, known = KINDS[level], FIELDS[level]
+        if self.faulting.due(call.request_class, "page_duplicate") and window.start:
+            shown = nodes[max(0, window.start - window.limit) : window.start]
+        else:
+            shown = nodes[window.start : window.stop]
         if window.limit > self.weight.page:
             raise reduce_data()
-        rows = [select(node, fields, kind=kind, known=known) for node in shown]
+        rows = self._of_tomorrow(call, [select(node, fields, kind=kind, known=known) for node in shown])
         # Refuse unknown fields of an empty list too.
         select({"id": ""}, fields, kind=kind, known=known)
-        body = page_body(rows, total=len(nodes), window=window, url=call.url, params=call.params, token=call.token)
+        endless = self.faulting.due(call.request_class, "page_endless")
+        body = page_body(
+            rows, total=len(nodes), window=window, url=call.url, params=call.params, token=call.token, endless=endless
+        )
         return Answer(body=body)
 
     # --- insights -----------------------------------------------------------------------------------------------------
@@ -245,10 +297,10 @@ class Graph:
         window = self._window(call)
         if window.limit > self.weight.page:
             raise reduce_data()
-        if self.faulting.due("insights", "duplicate_page") and window.start:
+        if self.faulting.due("facts", "page_duplicate") and window.start:
             # The page before once more, under the cursors that belong here.
             rows = results.page(max(0, window.start - window.limit), window.start)
-        elif self.faulting.due("insights", "empty_page"):
+        elif self.faulting.due("facts", "page_empty"):
             rows, window = [], Window(window.start, window.limit)
         else:
             rows = results.page(window.start, window.stop)
@@ -256,16 +308,33 @@ class Graph:
         if not total:
             return Answer(body=b'{"data":[]}')
         shown = min(window.stop, total) - window.start if rows else 0
-        paging = paging_block(call.url, call.params, call.token, window, shown, total)
+        endless = self.faulting.due("facts", "page_endless")
+        if endless and not rows:  # what lies behind the end is the last page once more
+            rows = results.page(max(0, total - window.limit), total)
+        if self.faulting.due("facts", "unknown_values"):
+            rows = [f"{{{NEWER_TEXT},{row[1:]}" for row in rows]
+        paging = paging_block(call.url, call.params, call.token, window, shown, total, endless=endless)
         # A cursor that leads back to this very page: a client that trusts it never ends.
-        if self.faulting.due("insights", "endless_page") and "after" in call.params:
+        if self.faulting.due("facts", "page_circle") and "after" in call.params:
             paging["cursors"]["after"] = call.params["after"]
             paging["next"] = f"{call.url}?after={call.params['after']}"
         body = f'{{"data":[{",".join(rows)}],"paging":{msgspec.json.encode(paging).decode()}}}'
         return Answer(body=body.encode())
 
     def _window(self, call: Call) -> Window:
-        return page_window(call.params)
+        window = page_window(call.params)
+        short = self.faulting.argument(call.request_class, "page_short")
+        return window if short is None else Window(window.start, min(window.limit, short))
+
+
+def _minimum(account: WorldAccount) -> dict[str, object]:
+    return {
+        "currency": account.currency,
+        "min_daily_budget_imp": LEAST_BUDGET,
+        "min_daily_budget_high_freq": 5 * LEAST_BUDGET,
+        "min_daily_budget_low_freq": 40 * LEAST_BUDGET,
+        "min_daily_budget_video_views": 5 * LEAST_BUDGET,
+    }
 
 
 def _comparable(node: Mapping[str, Any], attribute: str) -> object:

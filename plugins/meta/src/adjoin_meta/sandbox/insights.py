@@ -16,7 +16,7 @@ from adjoin_meta.sandbox.errors import bad_parameter, no_such_field, too_old
 from adjoin_meta.sandbox.fields import parse_fields
 from adjoin_meta.sandbox.filters import Filter, matches, parse_filtering
 from adjoin_meta.sandbox.objects import FIELDS, HIDDEN, Objects
-from adjoin_meta.sandbox.results import Results, summed
+from adjoin_meta.sandbox.results import Results, Step, summed
 
 __all__ = ["Insights", "Query", "months_back"]
 
@@ -48,7 +48,7 @@ class Query:
     fields: tuple[str, ...]
     since: date
     until: date
-    step: int | None
+    step: Step
     filtering: str
     scope: tuple[str, str] | None
     as_of: datetime
@@ -102,6 +102,10 @@ class Insights:
         while len(self._kept) > _KEPT_RESULTS:
             del self._kept[next(iter(self._kept))]
         return found
+
+    def forget(self) -> None:
+        """Work everything out anew, as after a change."""
+        self._kept.clear()
 
     def _work_out(self, query: Query) -> Results:
         filters = parse_filtering(query.filtering)
@@ -197,11 +201,13 @@ def _metric_filtered(rows: pa.Table, filters: list[Filter]) -> pa.Table:
     return rows
 
 
-def _step(text: str) -> int | None:
+def _step(text: str) -> Step:
     if text in ("", "all_days"):
         return None
+    if text == "monthly":
+        return "monthly"
     if not text.isdecimal() or not 1 <= int(text) <= 90:
-        raise bad_parameter("param time_increment must be between 1 and 90, or all_days")
+        raise bad_parameter("param time_increment must be between 1 and 90, monthly or all_days")
     return int(text)
 
 
@@ -224,7 +230,18 @@ def _preset(preset: str, today: date) -> tuple[date, date]:
         return today - timedelta(days=_ROLLING[preset]), yesterday
     first = today.replace(day=1)
     before = first - timedelta(days=1)
+    quarter = today.replace(month=(today.month - 1) // 3 * 3 + 1, day=1)
+    monday, sunday = today - timedelta(days=today.weekday()), today - timedelta(days=today.isoweekday() % 7)
+    week = timedelta(days=6)
     ranges = {
+        "this_quarter": (quarter, today),
+        "last_quarter": (months_back(quarter, 3), quarter - timedelta(days=1)),
+        "last_year": (date(today.year - 1, 1, 1), date(today.year - 1, 12, 31)),
+        "last_week_mon_sun": (monday - timedelta(days=7), monday - timedelta(days=7) + week),
+        "last_week_sun_sat": (sunday - timedelta(days=7), sunday - timedelta(days=7) + week),
+        "this_week_mon_today": (monday, today),
+        "this_week_sun_today": (sunday, today),
+        "data_maximum": (months_back(today, 37), today),
         "today": (today, today),
         "yesterday": (yesterday, yesterday),
         "this_month": (first, today),

@@ -120,10 +120,10 @@ class Tokens:
             raise expired_token(known.expires_at.strftime("%A, %d-%b-%y %H:%M:%S PST"))
         return known
 
-    def revoke_all(self) -> None:
-        """Withdraw all tokens that were issued, as when the user's password changes."""
-        for token in self._tokens.values():
-            token.revoked = True
+    def revoke(self, token: str) -> None:
+        """Withdraw a token for good, as when the user's password changes. The one of `forever` stays."""
+        if token in self._tokens:
+            self._tokens[token].revoked = True
 
     def check_proof(self, token: str, proof: str) -> None:
         """Refuse a wrong `appsecret_proof`."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,8 +11,10 @@ from zoneinfo import ZoneInfo
 from adjoin.ads.v2 import AccountStatus, Status
 from adjoin.testing.world import Presence, WorldAccount, WorldAd, WorldAdGroup, WorldCampaign
 from adjoin_meta.money import minor_from_micros
+from adjoin_meta.sandbox.creatives import Creatives
+from adjoin_meta.sandbox.rules import LEAST_BUDGET
 
-__all__ = ["FIELDS", "HIDDEN", "KINDS", "Objects", "effective_status"]
+__all__ = ["FIELDS", "HIDDEN", "KINDS", "Objects", "effective_status", "stamp"]
 
 #: What an edge leaves out unless its states are asked for.
 HIDDEN = frozenset({"ARCHIVED", "DELETED"})
@@ -25,6 +26,8 @@ KINDS: Mapping[str, str] = {
     "adset": "AdSet",
     "ad": "Ad",
     "creative": "AdCreative",
+    "image": "AdImage",
+    "customconversion": "CustomConversion",
 }
 
 
@@ -75,6 +78,9 @@ FIELDS: Mapping[str, frozenset[str]] = {
         "video_thruplay_watched_actions results cost_per_result quality_ranking engagement_rate_ranking "
         "conversion_rate_ranking created_time updated_time date_start date_stop"
     ),
+    "image": _names(
+        "id account_id hash url permalink_url name status width height created_time updated_time creatives"
+    ),
     "customconversion": _names("id account_id name custom_event_type rule creation_time is_archived"),
 }
 
@@ -94,8 +100,6 @@ _OBJECTIVES = {
     "traffic": ("OUTCOME_TRAFFIC", "LINK_CLICKS"),
     "awareness": ("OUTCOME_AWARENESS", "REACH"),
 }
-
-_PAGE_ID = "100000000000001"
 
 
 def effective_status(own: Status, *parents: tuple[str, str], ad: bool = False) -> str:
@@ -120,9 +124,14 @@ def effective_status(own: Status, *parents: tuple[str, str], ad: bool = False) -
 
 @dataclass(frozen=True, slots=True)
 class Objects:
-    """Looks up and spells out nodes. Reads the world each time, so changes show at once."""
+    """Looks up and spells out nodes. Reads the world each time, so changes show at once.
+
+    `written` holds, by id, what was written of an object that the world has no place for.
+    """
 
     world: Presence
+    creatives: Creatives = field(default_factory=Creatives)
+    written: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     # --- lookups ------------------------------------------------------------------------------------------------------
 
@@ -147,6 +156,8 @@ class Objects:
             make = self.ad if level == "ad" else self.creative_of
             for ad in self.world.ads(account_id):
                 yield make(ad, groups[ad.ad_group_id], campaigns[ad.campaign_id], account)
+            if level == "creative":
+                yield from self.creatives.of_account(account_id)
 
     def brief(self, level: str, account_id: str) -> Iterator[dict[str, Any]]:
         """Yield id, name and effective_status of one level: all that most filters need, and quick to make."""
@@ -178,11 +189,10 @@ class Objects:
             return "adset", self._ad_set(found)
         if isinstance(found, WorldAd):
             return "ad", self._ad(found)
-        if object_id.startswith("23"):  # a creative's id is its ad's with this in front
-            ad = self.world.find(object_id.removeprefix("23"))
-            if isinstance(ad, WorldAd):
-                return "creative", self._creative(ad)
-        return None
+        if made := self.creatives.made.get(object_id):
+            return "creative", made
+        ad = self.world.find(self.creatives.ad_id(object_id))
+        return ("creative", self.creatives.original(ad)) if isinstance(ad, WorldAd) else None
 
     def _ad_set(self, group: WorldAdGroup) -> dict[str, Any]:
         campaign = self.world.find(group.campaign_id)
@@ -209,8 +219,8 @@ class Objects:
             "disable_reason": 3 if disabled else 0,
             "currency": account.currency,
             "timezone_name": account.time_zone,
-            "created_time": _stamp(account.created_at, account.time_zone),
-            "min_daily_budget": 100,
+            "created_time": stamp(account.created_at, account.time_zone),
+            "min_daily_budget": LEAST_BUDGET,
             "amount_spent": "0",
             "balance": "0",
             "is_prepay_account": False,
@@ -224,9 +234,10 @@ class Objects:
             "objective": _OBJECTIVES[campaign.objective][0],
             "buying_type": "AUCTION",
             "special_ad_categories": [],
-            "start_time": _stamp(_begin(campaign.start_date, account), account.time_zone),
+            "start_time": stamp(_begin(campaign.start_date, account), account.time_zone),
             "stop_time": _stop(campaign.end_date, account),
             **_budgets(campaign, account),
+            **self.written.get(campaign.id, {}),
         }
 
     def ad_set(self, group: WorldAdGroup, campaign: WorldCampaign, account: WorldAccount) -> dict[str, Any]:
@@ -239,9 +250,10 @@ class Objects:
             "billing_event": "IMPRESSIONS",
             "optimization_goal": _OBJECTIVES[campaign.objective][1],
             "bid_amount": _minor(group.bid_micros, account),
-            "start_time": _stamp(_begin(group.start_date, account), account.time_zone),
+            "start_time": stamp(_begin(group.start_date, account), account.time_zone),
             "end_time": _stop(group.end_date, account),
             **_budgets(group, account),
+            **self.written.get(group.id, {}),
         }
 
     def ad(self, ad: WorldAd, group: WorldAdGroup, campaign: WorldCampaign, account: WorldAccount) -> dict[str, Any]:
@@ -254,31 +266,12 @@ class Objects:
             "adset_id": group.id,
             "adset": {"id": group.id, "name": group.name},
             "effective_status": effective_status(ad.status, (state, "ADSET_PAUSED"), ad=True),
-            "creative": self._creative(ad),
+            "creative": self.creatives.of(ad),
+            **self.written.get(ad.id, {}),
         }
 
     def creative_of(self, ad: WorldAd, _: WorldAdGroup, __: WorldCampaign, ___: WorldAccount) -> dict[str, Any]:
-        return self._creative(ad)
-
-    def _creative(self, ad: WorldAd) -> dict[str, Any]:
-        thumbnail = hashlib.sha256(ad.id.encode()).hexdigest()
-        story: dict[str, Any] = {"page_id": _PAGE_ID}
-        link = ad.landing_url or None
-        if ad.format == "video":
-            action = {"type": "SHOP_NOW", "value": {"link": link}} if link else {"type": "NO_BUTTON"}
-            story["video_data"] = {"title": ad.headline, "call_to_action": action}
-        else:
-            story["link_data"] = {"name": ad.headline} | ({"link": link} if link else {})
-        return {
-            "id": f"23{ad.id}",
-            "account_id": ad.account_id.removeprefix("act_"),
-            "name": f"{ad.name} creative",
-            "status": "ACTIVE",
-            "title": ad.headline or None,
-            "object_type": "VIDEO" if ad.format == "video" else "SHARE",
-            "thumbnail_url": f"https://scontent.example/{thumbnail[:16]}.jpg?oe={thumbnail[16:24]}",
-            "object_story_spec": story,
-        }
+        return self.creatives.of(ad)
 
 
 def _common(item: WorldCampaign | WorldAdGroup | WorldAd, account: WorldAccount) -> dict[str, Any]:
@@ -289,8 +282,8 @@ def _common(item: WorldCampaign | WorldAdGroup | WorldAd, account: WorldAccount)
         "name": item.name,
         "status": configured,
         "configured_status": configured,
-        "created_time": _stamp(item.created_at, account.time_zone),
-        "updated_time": _stamp(item.updated_at, account.time_zone),
+        "created_time": stamp(item.created_at, account.time_zone),
+        "updated_time": stamp(item.updated_at, account.time_zone),
     }
 
 
@@ -309,7 +302,7 @@ def _minor(micros: int | None, account: WorldAccount) -> int | None:
     return None if micros is None else minor_from_micros(micros, account.currency)
 
 
-def _stamp(moment: datetime, time_zone: str) -> str:
+def stamp(moment: datetime, time_zone: str) -> str:
     return moment.astimezone(ZoneInfo(time_zone)).strftime("%Y-%m-%dT%H:%M:%S%z")
 
 
@@ -318,4 +311,4 @@ def _begin(day: date, account: WorldAccount) -> datetime:
 
 
 def _stop(last: date | None, account: WorldAccount) -> str | None:
-    return None if last is None else _stamp(_begin(last + timedelta(days=1), account), account.time_zone)
+    return None if last is None else stamp(_begin(last + timedelta(days=1), account), account.time_zone)

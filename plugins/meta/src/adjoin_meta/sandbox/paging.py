@@ -57,14 +57,24 @@ def _position(cursor: str) -> int:
 
 
 def paging_block(
-    url: str, params: Mapping[str, str], token: str, window: Window, shown: int, total: int
+    url: str,
+    params: Mapping[str, str],
+    token: str,
+    window: Window,
+    shown: int,
+    total: int,
+    *,
+    endless: bool = False,
 ) -> dict[str, Any]:
-    """Return `paging`. `cursors.after` is there on the last page too; only `next` says that there is more."""
-    stop = window.start + shown
+    """Return `paging`. `cursors.after` is there on the last page too; only `next` says that there is more.
+
+    With `endless` there is always a `next`, each time with a cursor that has not been seen.
+    """
+    stop = window.start + (window.limit if endless else shown)
     # After an empty page the same place has another cursor.
     after = _cursor(stop, "" if shown else "+")
     block: dict[str, Any] = {"cursors": {"before": _cursor(window.start), "after": after}}
-    if stop < total:
+    if stop < total or endless:
         query = {name: value for name, value in params.items() if name not in ("after", "access_token", "limit")}
         query = {"access_token": token, **query, "limit": str(window.limit), "after": after}
         block["next"] = f"{url}?{urlencode(query)}"
@@ -72,12 +82,19 @@ def paging_block(
 
 
 def page_body(
-    rows: Sequence[Any], *, total: int, window: Window, url: str, params: Mapping[str, str], token: str
+    rows: Sequence[Any],
+    *,
+    total: int,
+    window: Window,
+    url: str,
+    params: Mapping[str, str],
+    token: str,
+    endless: bool = False,
 ) -> bytes:
     """Return the JSON of a page of plain objects; an empty list comes without `paging`."""
     body: dict[str, Any] = {"data": rows}
     if total:
-        body["paging"] = paging_block(url, params, token, window, len(rows), total)
+        body["paging"] = paging_block(url, params, token, window, len(rows), total, endless=endless)
     if params.get("summary") in ("true", "1") or "total_count" in params.get("summary", ""):
         body["summary"] = {"total_count": total}
     return msgspec.json.encode(body)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 import pyarrow as pa
@@ -14,9 +14,12 @@ import pyarrow.compute as pc
 
 from adjoin_meta.sandbox.actions import wire_names
 
-__all__ = ["KEYS", "Results", "spend_text", "summed"]
+__all__ = ["KEYS", "Results", "Step", "spend_text", "summed"]
 
 _Action: TypeAlias = "tuple[str, Decimal, int]"
+
+#: The days of a period, calendar months, or the whole range as one.
+Step: TypeAlias = "int | Literal['monthly'] | None"
 
 #: The key columns of the world's tables by Meta's level.
 KEYS: Mapping[str, tuple[str, ...]] = {
@@ -45,13 +48,16 @@ def _count_text(count: Decimal) -> str:
     return str(whole) if count == whole else format(count.normalize(), "f")
 
 
-def summed(table: pa.Table, level: str, *, since: date, until: date, step: int | None) -> pa.Table:
-    """Sum a table of daily truth up to a level and to periods of `step` days (None: the whole range).
+def summed(table: pa.Table, level: str, *, since: date, until: date, step: Step) -> pa.Table:
+    """Sum a table of daily truth up to a level and to periods of `step` days.
 
     `date` becomes the first day of the period. A conversion table keeps its actions.
     """
     keys = ["date", *KEYS[level]] + (["action"] if "action" in table.column_names else [])
-    if step != 1:
+    if step == "monthly":
+        begin = pc.max_element_wise(pc.floor_temporal(table["date"], unit="month"), pa.scalar(since, pa.date32()))
+        table = table.set_column(0, "date", begin.cast(pa.date32()))
+    elif step != 1:
         days = pc.subtract(table["date"].cast(pa.int32()), _day_number(since))
         width = step or (until - since).days + 1
         begin = pc.add(pc.multiply(pc.divide(days, width), width), _day_number(since))
@@ -73,7 +79,7 @@ class Results:
     rows: pa.Table
     actions: Mapping[int, Sequence[_Action]]
     fields: Sequence[str]
-    step: int | None
+    step: Step
     until: date
     constants: Mapping[str, str]
     names: Mapping[str, Mapping[str, str]]
@@ -111,7 +117,11 @@ class Results:
     def _end(self, begin: date) -> date:
         if self.step == 1:
             return begin
-        return self.until if self.step is None else min(self.until, begin + timedelta(days=self.step - 1))
+        if self.step is None:
+            return self.until
+        if self.step == "monthly":
+            return min(self.until, (begin.replace(day=1) + timedelta(days=31)).replace(day=1) - timedelta(days=1))
+        return min(self.until, begin + timedelta(days=self.step - 1))
 
     def _column(self, name: str, figures: Mapping[str, list[Any]], start: int) -> list[str]:
         """One field of every row, empty where the row has no value: zeros are left out."""
