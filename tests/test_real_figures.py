@@ -73,10 +73,10 @@ def test_are_exact_after_the_first_sync_and_after_a_second_one(installation, rea
 def test_are_exact_after_a_sync_that_was_killed_in_the_middle_and_resumed(installation, real_figures) -> None:
     with connected(installation, real_figures) as base:
         # An answer to a report's result that never ends holds the sync where some slices are staged and others are not.
-        fault = {"kind": "latency:60000", "class": "insights", "after": 5}
+        fault = {"kind": "latency:60000", "class": "facts", "after": 5}
         httpx.post(f"{base}/_sandbox/faults", json=fault, trust_env=False).raise_for_status()
         process = installation.start("sync", "--json")
-        while httpx.get(f"{base}/_sandbox/requests", trust_env=False).json()["meta"].get("insights", 0) < 6:
+        while httpx.get(f"{base}/_sandbox/requests", trust_env=False).json()["meta"].get("facts", 0) < 6:
             assert process.poll() is None, process.communicate()
         process.send_signal(signal.SIGKILL)
         process.communicate()
@@ -92,7 +92,7 @@ def test_are_exact_with_throttling_cut_connections_and_truncated_bodies(installa
     with connected(installation, real_figures) as base:
         kinds = ("cut_before", "cut_body", "truncate", "status:503")
         faults = [{"kind": kind, "class": "*", "every": 7 + n, "after": n, "times": 4} for n, kind in enumerate(kinds)]
-        faults.append({"kind": "throttle", "class": "insights", "times": 2, "after": 3})
+        faults.append({"kind": "throttle", "class": "facts", "times": 2, "after": 3})
         httpx.post(f"{base}/_sandbox/faults", json=faults, trust_env=False).raise_for_status()
         [run] = installation.json("sync", "--json")
         assert run["state"] == "succeeded", run
