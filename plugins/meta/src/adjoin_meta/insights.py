@@ -7,7 +7,6 @@ be split by days; a single day is split by campaigns.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from datetime import date
 from functools import partial
 from typing import Any, TypeVar
 
@@ -70,7 +69,7 @@ async def read_facts(request: ReadRequest, client: Client) -> AsyncIterator[Batc
     by_action = request.stream == "ad_daily"
     seen = _Seen(request.stream)
     names = _CustomNames(client, account)
-    with_ads: set[tuple[date, str]] = set()
+    with_ads: set[tuple[str, str]] = set()
     async for figures in _tallies(_source(client, account, window, level)):
         facts = await _parsed(client, partial(fact_batch, request.stream, account.id, figures))
         seen.add(facts)
@@ -84,11 +83,14 @@ async def read_facts(request: ReadRequest, client: Client) -> AsyncIterator[Batc
         return
     # Meta knows campaigns whose results belong to no ad. Their conversions come at the level of the campaign, so that
     # conversion_daily misses none of them.
-    async for figures in _tallies(_source(client, account, window, "campaign")):
+    async for page in _source(client, account, window, "campaign"):
+        sheets = [alone for sheet in page if len(alone := sheet.without(with_ads))]
+        if not sheets:
+            continue
+        figures = Tally(sheets)
         facts = await _parsed(client, partial(fact_batch, "campaign_daily", account.id, figures))
-        conversions = await _by_action(client, facts, figures, names)
-        if conversions is not None and (alone := _without(conversions, with_ads)) is not None:
-            yield alone
+        if (conversions := await _by_action(client, facts, figures, names)) is not None:
+            yield conversions
 
 
 async def _tallies(source: AsyncIterator[list[Sheet]]) -> AsyncIterator[Tally]:
@@ -103,19 +105,11 @@ async def _tallies(source: AsyncIterator[list[Sheet]]) -> AsyncIterator[Tally]:
         yield Tally(sheets)
 
 
-def _campaign_days(facts: FactBatch) -> set[tuple[date, str]]:
+def _campaign_days(facts: FactBatch) -> set[tuple[str, str]]:
     """The days on which each campaign has rows."""
     keys = pa.Table.from_batches([facts.rows]).select(["date", "campaign_id"])
     found = keys.group_by(["date", "campaign_id"], use_threads=False).aggregate([])
-    return {(row["date"], row["campaign_id"]) for row in found.to_pylist()}
-
-
-def _without(conversions: FactBatch, with_ads: set[tuple[date, str]]) -> FactBatch | None:
-    """Leave out the campaigns and days whose conversions came with their ads; None if nothing is left."""
-    rows = conversions.rows
-    keys = zip(rows["date"].to_pylist(), rows["campaign_id"].to_pylist(), strict=True)
-    left = rows.filter(pa.array([key not in with_ads for key in keys], pa.bool_()))
-    return FactBatch(dataset=conversions.dataset, rows=left) if left.num_rows else None
+    return {(row["date"].isoformat(), row["campaign_id"]) for row in found.to_pylist()}
 
 
 async def _by_action(client: Client, facts: FactBatch, figures: Tally, names: _CustomNames) -> FactBatch | None:

@@ -6,7 +6,7 @@ zero, and there is no row at all without delivery or results.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 import msgspec
@@ -52,6 +52,23 @@ class Sheet:
 
     def __len__(self) -> int:
         return len(self.dates)
+
+    def without(self, known: Set[tuple[str, str]]) -> Sheet:
+        """Leave out the rows of these days and campaigns."""
+        keys = zip(self.dates, self.campaigns, strict=True)
+        kept = [place for place, key in enumerate(keys) if key not in known]
+        counts, values = self.counts.split(b"\n"), self.values.split(b"\n")
+        return Sheet(
+            dates=[self.dates[place] for place in kept],
+            campaigns=[self.campaigns[place] for place in kept],
+            ad_sets=[self.ad_sets[place] for place in kept],
+            ads=[self.ads[place] for place in kept],
+            impressions=[self.impressions[place] for place in kept],
+            clicks=[self.clicks[place] for place in kept],
+            spend=[self.spend[place] for place in kept],
+            counts=b"\n".join([counts[place] for place in kept]),
+            values=b"\n".join([values[place] for place in kept]),
+        )
 
     @classmethod
     def of(cls, rows: Sequence[Row]) -> Sheet:
