@@ -209,3 +209,11 @@ def test_an_answer_of_no_version_or_no_time_warns_of_nothing():
 )
 def test_versions_live_for_a_year(version, end):
     assert (str(end_of(version)) if end else end_of(version)) == (end or None)
+
+
+@pytest.mark.parametrize("error", ["invalid_client", "invalid_client_id"])
+def test_an_unknown_app_names_the_settings(error):
+    """The operator has mixed up the registrations of two platforms, say."""
+    fault = inspect(_reply({"error": error, "error_description": "Client authentication failed"}, 401, _TOKEN)).fault
+    assert "ADJOIN_LINKEDIN_CLIENT_ID" in fault.message
+    assert "Client authentication failed" in fault.message

@@ -184,6 +184,8 @@ def _lead(reply: Reply, refusal: _Refusal, kind: ErrorKind) -> str:
             "LinkedIn does not serve this version of its API; set api_version (ADJOIN_LINKEDIN_API_VERSION) to one "
             "that it does"
         )
+    if refusal.error.startswith("invalid_client"):
+        return "LinkedIn does not know the app; check ADJOIN_LINKEDIN_CLIENT_ID and ADJOIN_LINKEDIN_CLIENT_SECRET"
     if reply.status == 401 and kind is ErrorKind.REFRESH:
         return "LinkedIn does not accept the connection's token"
     if reply.status == 403:
