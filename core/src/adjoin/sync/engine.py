@@ -329,7 +329,8 @@ class Engine:
         asked = None
         if attempt.since is not None and attempt.until is not None:
             asked = v2.DateWindow(since=attempt.since, until=attempt.until)
-        listings = self._book.listings(connection)
+        # Older listings decide nothing, as a complete one is due each day; so years of slices are not looked through.
+        listings = self._book.listings(connection, since=self._clock.now() - timedelta(days=2))
         planned: list[PlannedSlice] = []
         beyond: dict[str, date] = {}  # streams that do not reach back to the days asked for
         for account in accounts.values():

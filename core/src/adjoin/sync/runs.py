@@ -216,8 +216,8 @@ class RunBook:
                         setattr(stored, name, value)
                 session.add(stored)
 
-    def listings(self, connection: Connection) -> dict[str, dict[str, Listing]]:
-        """Return per account and stream when the connection's entities were last listed."""
+    def listings(self, connection: Connection, *, since: datetime) -> dict[str, dict[str, Listing]]:
+        """Return per account and stream when the connection's entities were last listed, in runs made since then."""
         complete = sa.case((col(Slice.updated_since).is_(None), col(Slice.asked_at)))
         query = (
             select(col(Slice.account_id), col(Slice.stream), sa.func.max(col(Slice.asked_at)), sa.func.max(complete))
@@ -225,6 +225,7 @@ class RunBook:
             .where(
                 col(Run.workspace_id) == connection.workspace_id,
                 col(Run.connection_id) == connection.id,
+                col(Run.created_at) >= since,
                 col(Slice.state) == SliceState.COMMITTED,
                 col(Slice.since).is_(None),
                 col(Slice.asked_at).is_not(None),
