@@ -24,6 +24,9 @@ Ints: TypeAlias = npt.NDArray[np.int64]
 
 _ENTRY = '{"action_type":"'
 _VALUE = '","value":"'
+_NO_PLACES: Ints = np.zeros(0, dtype=np.int64)
+_NO_FIGURES: pa.Array[Any] = pa.array([], pa.large_string())
+
 _NEITHER = -1
 _VIEW = -2
 
@@ -73,7 +76,7 @@ def _as_text(lines: bytes) -> Marks | None:
     if len(pieces) - 1 != lines.count(b'"action_type"') or b"\\" in lines:
         return None
     if len(pieces) == 1:
-        return _marks(*_nothing(), *_nothing()[::2])
+        return Marks(_NO_PLACES, _NO_PLACES, _NO_FIGURES, _NO_PLACES, _NO_FIGURES)
     breaks = _line_breaks(cast("pa.StringArray", pieces))
     if breaks.sum() != lines.count(b"\n"):
         return None
@@ -91,7 +94,7 @@ def _as_text(lines: bytes) -> Marks | None:
     plays = _halves(split[1].take(pa.array(views, pa.int64())), '"')
     if figures is None or plays is None:
         return None
-    return _marks(rows[results], marks[results], figures[0], rows[views], plays[0])
+    return Marks(rows[results], marks[results], figures[0], rows[views], plays[0])
 
 
 def _line_breaks(pieces: pa.StringArray) -> Ints:
@@ -110,7 +113,7 @@ def _as_json(lines: bytes) -> Marks:
             found += [(place, _mark(action.action_type), action.value) for action in _decode(line)]
     results = [entry for entry in found if entry[1] >= 0]
     views = [entry for entry in found if entry[1] == _VIEW]
-    return _marks(
+    return Marks(
         np.array([place for place, _, _ in results], dtype=np.int64),
         np.array([mark for _, mark, _ in results], dtype=np.int64),
         pa.array([value for _, _, value in results], pa.large_string()),
@@ -132,12 +135,3 @@ def _halves(texts: pa.Array[Any], mark: str) -> tuple[pa.Array[Any], pa.Array[An
         return None
     even = np.arange(0, len(flat), 2)
     return flat.take(pa.array(even, pa.int64())), flat.take(pa.array(even + 1, pa.int64()))
-
-
-def _nothing() -> tuple[Ints, Ints, pa.Array[Any]]:
-    none = np.zeros(0, dtype=np.int64)
-    return none, none, pa.array([], pa.large_string())
-
-
-def _marks(places: Ints, codes: Ints, figures: Any, view_places: Ints, views: Any) -> Marks:
-    return Marks(places=places, codes=codes, figures=figures, view_places=view_places, views=views)
