@@ -120,7 +120,9 @@ def _text(summary: dict[str, Any], wrong: list[str]) -> str:
 def contend(contender: str, file: Path, slices: int, folder: Path) -> None:
     """Stage the tape as often as asked, and print what it cost."""
     from adjoin.facts.store import FactStore
+    from adjoin.runtime import frugal_arrow
 
+    frugal_arrow()
     before = peak()
     tape: Tape = pickle.loads(file.read_bytes())
     held = tape.size / 1e6
@@ -143,9 +145,11 @@ def contend(contender: str, file: Path, slices: int, folder: Path) -> None:
 
 
 def _import_all(package: str) -> None:
-    """Load what the plugin would load on its first call: that is start-up."""
-    import pyarrow.parquet  # noqa: F401
+    """Load what the contender would load on its first call: that is start-up."""
+    import pyarrow as pa
+    import pyarrow.parquet
 
+    pa.array([0])  # the first array loads pandas
     found = importlib.import_module(package)
     for module in pkgutil.iter_modules(found.__path__):
         importlib.import_module(f"{package}.{module.name}")

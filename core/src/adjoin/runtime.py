@@ -22,7 +22,16 @@ if TYPE_CHECKING:
     from adjoin.sync.executor import Executor
     from adjoin.sync.runs import RunBook
 
-__all__ = ["Runtime"]
+__all__ = ["Runtime", "frugal_arrow"]
+
+
+def frugal_arrow() -> None:
+    """Let Arrow take memory from the system, unless the environment says otherwise.
+
+    Its own allocator keeps what is given back: a third more memory while syncing, and more CPU. Arrow looks at this
+    once, when it is loaded.
+    """
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
 
 
 class Runtime:
@@ -31,6 +40,7 @@ class Runtime:
     def __init__(
         self, settings: Settings, *, clock: Clock | None = None, environ: Mapping[str, str] | None = None
     ) -> None:
+        frugal_arrow()
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
         self.environ = os.environ if environ is None else environ

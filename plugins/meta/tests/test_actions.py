@@ -55,8 +55,10 @@ def test_text_and_json_say_the_same(rows):
     "line",
     [
         b'[{"action_type": "lead", "value": "3"}]',  # with spaces
-        b'[ {"action_type":"lead","value":"3"}]',  # with one that the marks do not show
-        b'[\n  {"action_type":"lead",\n   "value":"3"}]',  # pretty
+        b'[\n  {"action_type": "lead",\n   "value": "3"}]',  # pretty
+        b'[{"action_type":"lead","value" :"3"}]',
+        b'[{"object_type":"lead","action_type":"lead","value":"3"}]',  # a key before
+        b'[{"action_type":"lead","value":"3","7d_click":"9"}]',  # a window behind
         b'[{"value":"3","action_type":"lead"}]',  # the other way round
         b'[{"action_type":"lead","7d_click":"9","value":"3"}]',  # a key between
         b'[{"action_type":"lea\\u0064","value":"3"}]',  # escaped

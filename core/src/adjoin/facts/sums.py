@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -14,19 +14,29 @@ __all__ = ["Sums", "add", "as_text"]
 #: The total of each metric; None where no row gives it.
 Sums = dict[str, Decimal | None]
 
+_LARGEST = 2**63 - 1
+
 
 def add(sums: Sums, batch: pa.RecordBatch | pa.Table, metrics: Iterable[str]) -> None:
     """Add the rows of a batch to running totals, in place. What is missing in every row stays missing."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     for metric in metrics:
-        # Wider than any column, so that a total cannot overflow.
-        wide = pa.decimal256(50, 9)
-        total = pc.sum(pc.cast(batch.column(metric), wide)).as_py()
+        total = _total(batch.column(metric))
         before = sums.setdefault(metric, None)
         if total is not None:
             sums[metric] = total if before is None else before + total
+
+
+def _total(column: pa.Array[Any] | pa.ChunkedArray[Any]) -> Decimal | None:
+    """The total of a column, None if every row is empty. Decimals have 38 digits in Arrow's sum, 20 to spare."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_integer(column.type):
+        largest = max(abs(pc.min(column).as_py() or 0), abs(pc.max(column).as_py() or 0))
+        if largest * len(column) > _LARGEST:  # Arrow's sum would start again from below
+            column = pc.cast(column, pa.decimal128(19, 0))
+    total = pc.sum(column).as_py()
+    return None if total is None else Decimal(total)
 
 
 def as_text(sums: Mapping[str, Decimal | None]) -> dict[str, str | None]:

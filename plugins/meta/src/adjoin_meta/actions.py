@@ -1,20 +1,19 @@
 """Reads the `actions` of many rows at once, without making an object of each.
 
 An insights row has half a dozen entries of which one or two are of use, and to decode them all is most of what a row
-costs. Meta writes them in one way, `{"action_type":"lead","value":"3"}` with further windows behind, so they are taken
-apart as text. Whatever is written in another way is decoded as JSON.
+costs. Meta writes them in one way, `{"action_type":"lead","value":"3"}`, so they are taken apart as text. Whatever is
+written in another way, with further windows behind for instance, is decoded as JSON.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from adjoin_meta.conversions import VIDEO_VIEW, code_of
 
@@ -22,10 +21,11 @@ __all__ = ["Action", "Marks", "join_rows", "read_actions"]
 
 Ints: TypeAlias = npt.NDArray[np.int64]
 
-_ENTRY = '{"action_type":"'
-_VALUE = '","value":"'
-_NO_PLACES: Ints = np.zeros(0, dtype=np.int64)
-_NO_FIGURES: pa.Array[Any] = pa.array([], pa.large_string())
+#: The two keys of an entry, up to where the name and the figure begin.
+_NAME_KEY, _VALUE_KEY = b'"action_type":"', b'"value":"'
+
+#: Two around each of `action_type`, its name, `value` and its figure.
+_QUOTES = 8
 
 _NEITHER = -1
 _VIEW = -2
@@ -71,39 +71,43 @@ def read_actions(lines: bytes) -> Marks:
 
 
 def _as_text(lines: bytes) -> Marks | None:
-    """Take the text apart; None if something in it is not written in the usual way."""
-    pieces = pc.split_pattern(pa.array([lines.decode()], pa.large_string()), pattern=_ENTRY).flatten()
-    if len(pieces) - 1 != lines.count(b'"action_type"') or b"\\" in lines:
+    """Take the text apart where its quotes are; None if something in it is not written in the usual way."""
+    letters = np.frombuffer(lines, dtype=np.uint8)
+    found = np.flatnonzero(letters == ord('"'))
+    if b"\\" in lines or len(found) % _QUOTES:
         return None
-    if len(pieces) == 1:
-        return Marks(_NO_PLACES, _NO_PLACES, _NO_FIGURES, _NO_PLACES, _NO_FIGURES)
-    breaks = _line_breaks(cast("pa.StringArray", pieces))
-    if breaks.sum() != lines.count(b"\n"):
+    quotes = found.reshape(-1, _QUOTES)
+    if not (_starts(lines, quotes[:, 0], _NAME_KEY) and _starts(lines, quotes[:, 4], _VALUE_KEY)):
         return None
-    rows = np.cumsum(breaks)[:-1]
-    split = _halves(pieces[1:], _VALUE)
-    if split is None:
-        return None
-    encoded = split[0].dictionary_encode()
+    encoded = _between(lines, quotes[:, 2:4]).dictionary_encode()
     names = [str(name) for name in encoded.dictionary.to_pylist()]
-    if any('"' in name for name in names):
-        return None  # another key stands between the name and its value
     marks = np.array([_mark(name) for name in names], dtype=np.int64)[encoded.indices.to_numpy()]
+    ends = np.searchsorted(quotes[:, 0], np.append(np.flatnonzero(letters == ord("\n")), len(lines)))
+    rows = np.repeat(np.arange(len(ends)), np.diff(ends, prepend=0))
     results, views = np.flatnonzero(marks >= 0), np.flatnonzero(marks == _VIEW)
-    figures = _halves(split[1].take(pa.array(results, pa.int64())), '"')
-    plays = _halves(split[1].take(pa.array(views, pa.int64())), '"')
-    if figures is None or plays is None:
-        return None
-    return Marks(rows[results], marks[results], figures[0], rows[views], plays[0])
+    return Marks(
+        rows[results],
+        marks[results],
+        _between(lines, quotes[results, 6:]),
+        rows[views],
+        _between(lines, quotes[views, 6:]),
+    )
 
 
-def _line_breaks(pieces: pa.StringArray) -> Ints:
-    """Count the line breaks in each piece. Only the last one of a line has any, and the next line's bracket."""
-    breaks = np.zeros(len(pieces), dtype=np.int64)
-    last = np.flatnonzero(np.asarray(pc.ends_with(pieces, pattern="[")))
-    last = np.append(last, len(pieces) - 1) if len(last) and last[-1] != len(pieces) - 1 else last
-    breaks[last] = np.asarray(pc.count_substring(pieces.take(pa.array(last, pa.int64())), pattern="\n"))
-    return breaks
+def _starts(text: bytes, places: Ints, key: bytes) -> bool:
+    """Say whether the key stands at all of these places; eight letters are compared as one number."""
+    eights: npt.NDArray[np.uint64] = np.ndarray((max(len(text) - 7, 0),), "<u8", text, strides=(1,))
+    if len(places) and places[-1] + len(key) > len(text):
+        return False
+    parts = {start: key[start : start + 8] for start in (0, len(key) - 8)}
+    return all((eights[places + start] == np.frombuffer(part, "<u8")[0]).all() for start, part in parts.items())
+
+
+def _between(text: bytes, quotes: Ints) -> pa.Array[Any]:
+    """Return what stands between pairs of quotes. Arrow sees every other piece of the text where it lies."""
+    bounds = (quotes + np.array([1, 0])).ravel()
+    pieces = pa.LargeStringArray.from_buffers(max(len(bounds) - 1, 0), pa.py_buffer(bounds), pa.py_buffer(text))
+    return pieces.take(pa.array(np.arange(0, len(bounds), 2), pa.int64()))
 
 
 def _as_json(lines: bytes) -> Marks:
@@ -125,13 +129,3 @@ def _as_json(lines: bytes) -> Marks:
 def _mark(name: str) -> int:
     code = code_of(name)
     return code if code >= 0 else _VIEW if name == VIDEO_VIEW else _NEITHER
-
-
-def _halves(texts: pa.Array[Any], mark: str) -> tuple[pa.Array[Any], pa.Array[Any]] | None:
-    """Return what stands before and after the first `mark` in each text; None if one has none."""
-    parts = pc.split_pattern(texts, pattern=mark, max_splits=1)
-    flat = parts.flatten()
-    if not (np.asarray(pc.list_value_length(parts)) == 2).all():
-        return None
-    even = np.arange(0, len(flat), 2)
-    return flat.take(pa.array(even, pa.int64())), flat.take(pa.array(even + 1, pa.int64()))

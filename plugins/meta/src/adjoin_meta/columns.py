@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate, chain
+from itertools import accumulate
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -50,9 +50,9 @@ class Tally:
     def __len__(self) -> int:
         return self._starts[-1]
 
-    def column(self, pick: Callable[[Sheet], Iterable[Any]]) -> list[Any]:
+    def column(self, pick: Callable[[Sheet], pa.Array[Any]]) -> pa.Array[Any]:
         """The column of all pages, one after the other."""
-        return list(chain.from_iterable(map(pick, self._sheets)))
+        return pa.concat_arrays([pick(sheet) for sheet in self._sheets])
 
     @property
     def customs(self) -> set[str]:
@@ -103,18 +103,18 @@ def fact_batch(dataset: str, account_id: str, figures: Tally) -> FactBatch:
     nanos, micros = np.zeros((2, len(figures)), dtype=np.int64)
     np.add.at(nanos, results.place[of_count], results.nanos[of_count])
     np.add.at(micros, results.place[of_count], results.micros[of_count])
-    picks: dict[str, Callable[[Sheet], list[str]]] = {
+    picks: dict[str, Callable[[Sheet], pa.Array[Any]]] = {
         "campaign_id": lambda sheet: sheet.campaigns,
         "ad_group_id": lambda sheet: sheet.ad_sets,
         "ad_id": lambda sheet: sheet.ads,
     }
-    spend = pa.array(figures.column(lambda sheet: sheet.spend), pa.string())
+    spend = figures.column(lambda sheet: sheet.spend)
     columns: _Columns = {
-        "date": pa.array(figures.column(lambda sheet: sheet.dates), pa.string()).cast(pa.date32()),
+        "date": figures.column(lambda sheet: sheet.dates).cast(pa.date32()),
         "account_id": pa.repeat(pa.scalar(account_id, pa.string()), len(figures)),
-        **{key: pa.array(figures.column(picks[key]), pa.string()) for key in DATASETS[dataset].keys},
-        "impressions": pa.array(figures.column(lambda sheet: sheet.impressions), pa.int64()),
-        "clicks": pa.array(figures.column(lambda sheet: sheet.clicks), pa.int64()),
+        **{key: figures.column(picks[key]) for key in DATASETS[dataset].keys},
+        "impressions": figures.column(lambda sheet: sheet.impressions),
+        "clicks": figures.column(lambda sheet: sheet.clicks),
         "cost_micros": pa.array(_scaled(spend, _MICRO_DIGITS, major_to_micros)),
         "conversions": conversions(nanos),
         "conversion_value_micros": pa.array(micros),

@@ -6,12 +6,13 @@ be split by days; a single day is split by campaigns.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from adjoin.ads.v2 import Account, Batch, Client, DateWindow, FactBatch, ReadRequest
 from adjoin.errors import ErrorKind, PlatformError
@@ -69,28 +70,30 @@ async def read_facts(request: ReadRequest, client: Client) -> AsyncIterator[Batc
     by_action = request.stream == "ad_daily"
     seen = _Seen(request.stream)
     names = _CustomNames(client, account)
-    with_ads: set[tuple[str, str]] = set()
+    with_ads = _CampaignDays()
+    witnesses = (seen, with_ads) if by_action else (seen,)
     async for figures in _tallies(_source(client, account, window, level)):
-        facts = await _parsed(client, partial(fact_batch, request.stream, account.id, figures))
-        seen.add(facts)
+        facts = await _parsed(client, partial(_facts, request.stream, account.id, figures, witnesses))
         yield facts
-        if by_action:
-            with_ads |= await _parsed(client, partial(_campaign_days, facts))
-            if (conversions := await _by_action(client, facts, figures, names)) is not None:
-                yield conversions
+        if by_action and (conversions := await _by_action(client, facts, figures, names)) is not None:
+            yield conversions
     await client.parse(seen.check, b"")
     if not by_action:
         return
     # Meta knows campaigns whose results belong to no ad. Their conversions come at the level of the campaign, so that
     # conversion_daily misses none of them.
-    async for page in _source(client, account, window, "campaign"):
-        sheets = [alone for sheet in page if len(alone := sheet.without(with_ads))]
-        if not sheets:
-            continue
-        figures = Tally(sheets)
+    async for figures in _tallies(_source(client, account, window, "campaign")):
         facts = await _parsed(client, partial(fact_batch, "campaign_daily", account.id, figures))
-        if (conversions := await _by_action(client, facts, figures, names)) is not None:
-            yield conversions
+        conversions = await _by_action(client, facts, figures, names)
+        if conversions is not None and len(alone := with_ads.others(conversions.rows)):
+            yield FactBatch(dataset=conversions.dataset, rows=alone)
+
+
+def _facts(dataset: str, account_id: str, figures: Tally, witnesses: Iterable[_Witness]) -> FactBatch:
+    facts = fact_batch(dataset, account_id, figures)
+    for witness in witnesses:
+        witness.add(facts)
+    return facts
 
 
 async def _tallies(source: AsyncIterator[list[Sheet]]) -> AsyncIterator[Tally]:
@@ -103,13 +106,6 @@ async def _tallies(source: AsyncIterator[list[Sheet]]) -> AsyncIterator[Tally]:
             sheets = []
     if sheets:
         yield Tally(sheets)
-
-
-def _campaign_days(facts: FactBatch) -> set[tuple[str, str]]:
-    """The days on which each campaign has rows."""
-    keys = pa.Table.from_batches([facts.rows]).select(["date", "campaign_id"])
-    found = keys.group_by(["date", "campaign_id"], use_threads=False).aggregate([])
-    return {(row["date"].isoformat(), row["campaign_id"]) for row in found.to_pylist()}
 
 
 async def _by_action(client: Client, facts: FactBatch, figures: Tally, names: _CustomNames) -> FactBatch | None:
@@ -135,10 +131,9 @@ def _source(client: Client, account: Account, window: DateWindow, level: str) ->
 
 async def _window(client: Client, account: Account, window: DateWindow, level: str) -> AsyncIterator[list[Sheet]]:
     params = _params(level, window)
-    path, is_report = f"{account_path(account.id)}/insights", window.days > SYNC_DAYS[level]
-    if is_report:
-        path = f"{await run_report(client, account.id, params)}/insights"
-        params = {}
+    path = f"{account_path(account.id)}/insights"
+    if window.days > SYNC_DAYS[level]:
+        path, params = f"{await run_report(client, account.id, params)}/insights", {}
     async for page in pages(client, path, params, decode_sheet, limit=_PAGE_ROWS, account=account.id):
         yield page
 
@@ -227,6 +222,31 @@ class _CustomNames:
             listed = pages(self._client, path, params, _decode_named, limit=100, account=self._account.id)
             self._names = {custom.id: custom.name async for page in listed for custom in page}
         return self._names
+
+
+class _Witness(Protocol):
+    def add(self, batch: FactBatch) -> None: ...
+
+
+class _CampaignDays:
+    """The days on which each campaign has rows of ads."""
+
+    def __init__(self) -> None:
+        self._known: list[pa.Array[Any]] = []
+
+    def add(self, batch: FactBatch) -> None:
+        self._known.append(pc.unique(self._key(batch.rows)))
+
+    def others(self, rows: pa.RecordBatch) -> pa.RecordBatch:
+        """Return the rows of campaigns on other days."""
+        known = pa.chunked_array(self._known, pa.string()) if self._known else pa.chunked_array([], pa.string())
+        return rows.filter(pc.invert(pc.is_in(self._key(rows), value_set=known)))
+
+    @staticmethod
+    def _key(rows: pa.RecordBatch) -> pa.Array[Any]:
+        days: pa.Array[Any] = rows["date"].cast(pa.string())
+        joined: pa.Array[Any] = pc.binary_join_element_wise(days, rows["campaign_id"], " ")  # type: ignore[call-overload]
+        return joined
 
 
 class _Seen:

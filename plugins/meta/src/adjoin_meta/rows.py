@@ -6,10 +6,12 @@ zero, and there is no row at all without delivery or results.
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
+import pyarrow as pa
 
 from adjoin_meta.actions import join_rows
 from adjoin_meta.graph import Page
@@ -40,46 +42,29 @@ class Sheet:
     Rows as objects, with all their actions, take ten times the memory, and none is kept longer than its page.
     """
 
-    dates: list[str]
-    campaigns: list[str]
-    ad_sets: list[str]
-    ads: list[str]
-    impressions: list[int]
-    clicks: list[int]
-    spend: list[str]
+    dates: pa.Array[Any]
+    campaigns: pa.Array[Any]
+    ad_sets: pa.Array[Any]
+    ads: pa.Array[Any]
+    impressions: pa.Array[Any]
+    clicks: pa.Array[Any]
+    spend: pa.Array[Any]
     counts: bytes
     values: bytes
 
     def __len__(self) -> int:
         return len(self.dates)
 
-    def without(self, known: Set[tuple[str, str]]) -> Sheet:
-        """Leave out the rows of these days and campaigns."""
-        keys = zip(self.dates, self.campaigns, strict=True)
-        kept = [place for place, key in enumerate(keys) if key not in known]
-        counts, values = self.counts.split(b"\n"), self.values.split(b"\n")
-        return Sheet(
-            dates=[self.dates[place] for place in kept],
-            campaigns=[self.campaigns[place] for place in kept],
-            ad_sets=[self.ad_sets[place] for place in kept],
-            ads=[self.ads[place] for place in kept],
-            impressions=[self.impressions[place] for place in kept],
-            clicks=[self.clicks[place] for place in kept],
-            spend=[self.spend[place] for place in kept],
-            counts=b"\n".join([counts[place] for place in kept]),
-            values=b"\n".join([values[place] for place in kept]),
-        )
-
     @classmethod
     def of(cls, rows: Sequence[Row]) -> Sheet:
         return cls(
-            dates=[row.date_start for row in rows],
-            campaigns=[row.campaign_id for row in rows],
-            ad_sets=[row.adset_id for row in rows],
-            ads=[row.ad_id for row in rows],
-            impressions=[row.impressions for row in rows],
-            clicks=[row.clicks for row in rows],
-            spend=[row.spend for row in rows],
+            dates=pa.array([row.date_start for row in rows], pa.string()),
+            campaigns=pa.array([row.campaign_id for row in rows], pa.string()),
+            ad_sets=pa.array([row.adset_id for row in rows], pa.string()),
+            ads=pa.array([row.ad_id for row in rows], pa.string()),
+            impressions=pa.array([row.impressions for row in rows], pa.int64()),
+            clicks=pa.array([row.clicks for row in rows], pa.int64()),
+            spend=pa.array([row.spend for row in rows], pa.string()),
             counts=join_rows([row.actions for row in rows]),
             values=join_rows([row.action_values for row in rows]),
         )
