@@ -1,7 +1,7 @@
 """The tables of the state database.
 
-Every row belongs to a workspace, which is the first column of every key. Ids are uuid4 hex unless the
-platform gives them. Foreign keys are checked at commit, so rows may be added in any order within a
+Every row belongs to a workspace, which is the first column of every key; only leases, rate buckets and workers serve
+the installation as a whole. Ids are uuid4 hex unless the platform gives them. Foreign keys are checked at commit, so rows may be added in any order within a
 transaction. Instants are aware UTC.
 """
 
@@ -28,6 +28,8 @@ __all__ = [
     "Entity",
     "EntityKind",
     "FactFile",
+    "Lease",
+    "RateBucket",
     "Run",
     "RunState",
     "RunTrigger",
@@ -35,6 +37,7 @@ __all__ = [
     "Slice",
     "SliceState",
     "Throttle",
+    "Worker",
     "Workspace",
     "new_id",
 ]
@@ -233,7 +236,8 @@ class Entity(Base, table=True):
 class Schedule(Base, table=True):
     """When runs are due: by a cron line in `time_zone`, or every so many seconds.
 
-    Without a connection it counts for all connections of the workspace.
+    Without a connection it counts for all connections of the workspace; with `job` ("plugin/name") it is a job of a
+    plugin's instead. `last_error` says why the last slot came to nothing.
     """
 
     __tablename__ = "schedules"
@@ -246,6 +250,7 @@ class Schedule(Base, table=True):
     workspace_id: str = Field(primary_key=True)
     id: str = Field(default_factory=new_id, primary_key=True)
     connection_id: str | None = None
+    job: str | None = None
     name: str
     cron: str | None = None
     every_seconds: int | None = None
@@ -255,6 +260,7 @@ class Schedule(Base, table=True):
     enabled: bool = True
     next_run_at: datetime = Field(sa_type=Instant)
     last_run_at: datetime | None = Field(default=None, sa_type=Instant)
+    last_error: str | None = None
 
 
 class Run(Base, table=True):
@@ -263,6 +269,10 @@ class Run(Base, table=True):
     `since` and `until` are the days asked for, if any; `accounts` and `streams` what it is limited to. `epoch` grows
     with every attempt that takes the run; a worker that holds an older one must not write. A higher `priority` goes
     first. `requests` counts what was sent, `operations` what it costs of the platform's quota.
+
+    `full` lists all entities from end to end. What failed for now is tried again at `retry_at` by another run, which
+    names this one in `retry_of` and counts one more in `tries`. `worker` is who executes it; `unexplained` counts the
+    differences between grains that nothing explains.
     """
 
     __tablename__ = "runs"
@@ -278,6 +288,7 @@ class Run(Base, table=True):
         ),
         sa.Index(None, "workspace_id", "created_at"),
         sa.Index(None, "state"),
+        sa.Index(None, "retry_at"),
     )
 
     workspace_id: str = Field(primary_key=True)
@@ -290,8 +301,14 @@ class Run(Base, table=True):
     until: date | None = None
     accounts: list[str] | None = Field(default=None, sa_type=JSON)
     streams: list[str] | None = Field(default=None, sa_type=JSON)
+    full: bool = Field(default=False, sa_column_kwargs={"server_default": sa.false()})
     epoch: int = 0
     attempts: int = 0
+    tries: int = Field(default=0, sa_column_kwargs={"server_default": sa.text("0")})
+    retry_of: str | None = None
+    retry_at: datetime | None = Field(default=None, sa_type=Instant)
+    cancel_requested_at: datetime | None = Field(default=None, sa_type=Instant)
+    worker: str | None = None
     not_before: datetime | None = Field(default=None, sa_type=Instant)
     created_at: datetime = Field(sa_type=Instant)
     started_at: datetime | None = Field(default=None, sa_type=Instant)
@@ -303,6 +320,7 @@ class Run(Base, table=True):
     requests: int = Field(default=0, sa_type=sa.BigInteger)
     operations: int = Field(default=0, sa_type=sa.BigInteger, sa_column_kwargs={"server_default": sa.text("0")})
     error: str | None = None
+    unexplained: int = Field(default=0, sa_column_kwargs={"server_default": sa.text("0")})
     differences: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
     notes: list[str] = Field(default_factory=list, sa_type=JSON)
 
@@ -345,7 +363,8 @@ class FactFile(Base, table=True):
 
     `month` is its first day, `path` is relative to the fact store's root with forward slashes, `checksum` is
     SHA-256 in hex. `first_date` and `last_date` bound the rows (None in a file without rows). `sums` holds
-    the exact total of each metric as a decimal number in text, null where no row gives it.
+    the exact total of each metric as a decimal number in text, null where no row gives it. A `packed` file holds the
+    months of several accounts, each of which has a row here that counts its own rows and sums.
     """
 
     __tablename__ = "fact_files"
@@ -380,6 +399,7 @@ class FactFile(Base, table=True):
     last_date: date | None = None
     currency: str
     sums: dict[str, str | None] = Field(default_factory=dict, sa_type=JSON)
+    packed: bool = Field(default=False, sa_column_kwargs={"server_default": sa.false()})
     run_id: str
     created_at: datetime = Field(sa_type=Instant)
     superseded_at: datetime | None = Field(default=None, sa_type=Instant)
@@ -413,3 +433,54 @@ class Throttle(Base, table=True):
     key: str = Field(primary_key=True)
     blocked_until: datetime = Field(sa_type=Instant)
     note: str = ""
+
+
+class Lease(Base, table=True):
+    """Who may do a chore that only one process does at a time, until when. `epoch` grows with each new holder.
+
+    A chore of the whole installation, not of a workspace.
+    """
+
+    __tablename__ = "leases"
+
+    name: str = Field(primary_key=True)
+    holder: str
+    epoch: int = 0
+    expires_at: datetime = Field(sa_type=Instant)
+
+
+class RateBucket(Base, table=True):
+    """The state of a bucket of the limiter that all workers share. Times are seconds since 1970, by the database.
+
+    `tat` is GCRA's theoretical arrival time; `factor` the part of the pace that is left since `factor_since`. Shared by
+    the connections of one registered app, which may belong to several workspaces.
+    """
+
+    __tablename__ = "rate_buckets"
+
+    key: str = Field(primary_key=True)
+    tat: float = 0.0
+    blocked_until: float = 0.0
+    factor: float = 1.0
+    factor_since: float = 0.0
+    full_in_a_row: int = 0
+
+
+class Worker(Base, table=True):
+    """A process that executes runs, as it last said of itself. `plugins` are those it has, with their versions.
+
+    `note` says what it leaves to others and why. Serves the whole installation.
+    """
+
+    __tablename__ = "workers"
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    host: str
+    pid: int
+    version: str
+    plugins: dict[str, str] = Field(default_factory=dict, sa_type=JSON)
+    concurrency: int
+    running: int = 0
+    started_at: datetime = Field(sa_type=Instant)
+    heartbeat_at: datetime = Field(sa_type=Instant)
+    note: str | None = None
