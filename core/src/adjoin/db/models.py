@@ -1,8 +1,8 @@
 """The tables of the state database.
 
 Every row belongs to a workspace, which is the first column of every key; only leases, rate buckets and workers serve
-the installation as a whole. Ids are uuid4 hex unless the platform gives them. Foreign keys are checked at commit, so rows may be added in any order within a
-transaction. Instants are aware UTC.
+the installation as a whole. Ids are uuid4 hex unless the platform gives them. Foreign keys are checked at commit, so
+rows may be added in any order within a transaction. Instants are aware UTC.
 """
 
 from __future__ import annotations
