@@ -25,6 +25,7 @@ from adjoin.db.models import Account, Connection, FactFile, new_id
 from adjoin.facts.commit import Replacement, Target, replace_month, swap
 from adjoin.facts.layout import months
 from adjoin.facts.store import FactStore
+from adjoin.testing.storage import Storage, object_storage
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -70,6 +71,40 @@ def sqlite_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'state' / 'adjoin.db'}"
 
 
+@pytest.fixture(scope="session")
+def object_storage_server() -> Iterator[Storage]:
+    """A local object store that lives as long as the test session."""
+    with object_storage() as storage:
+        yield storage
+
+
+@pytest.fixture
+def storage(object_storage_server: Storage) -> Iterator[Storage]:
+    """The local object store, working; whatever a test does to it is mended afterwards."""
+    object_storage_server.requests.clear()
+    yield object_storage_server
+    object_storage_server.fault = None
+    object_storage_server.switch_on()
+
+
+@pytest.fixture
+def bucket(storage: Storage) -> str:
+    """The name of an empty bucket in the local object store."""
+    name = f"facts-{uuid4().hex}"
+    storage.make_bucket(name)
+    return name
+
+
+@pytest.fixture(params=["local", "s3"])
+def fact_store(request: pytest.FixtureRequest, tmp_path: Path) -> FactStore:
+    """An empty fact store whose home is `home` below the test's folder: the folder itself, and object storage."""
+    home = tmp_path / "home"
+    if request.param == "local":
+        return FactStore(home)
+    storage: Storage = request.getfixturevalue("storage")
+    return FactStore(home, storage.files(home, bucket=request.getfixturevalue("bucket")))
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def store_url(request: pytest.FixtureRequest) -> str:
     """The URL of a database without tables, on each kind of database."""
@@ -104,13 +139,20 @@ class PutFacts(Protocol):
         platform: str = "meta",
         currency: str = "EUR",
         days: tuple[date, date] = (date(2026, 3, 1), date(2026, 4, 30)),
+        now: datetime = NOW,
     ) -> None: ...
 
 
 @pytest.fixture
-def put_facts(store: Store, tmp_path: Path) -> PutFacts:
-    """Commits facts below `tmp_path` and notes the days as covered; makes the account when it is not there yet."""
-    facts = FactStore(tmp_path)
+def put_store(tmp_path: Path) -> FactStore:
+    """Where `put_facts` writes: below `tmp_path`."""
+    return FactStore(tmp_path)
+
+
+@pytest.fixture
+def put_facts(store: Store, put_store: FactStore) -> PutFacts:
+    """Commits facts to `put_store` and notes the days as covered; makes the account when it is not there yet."""
+    facts = put_store
 
     def put(
         dataset: str,
@@ -119,6 +161,7 @@ def put_facts(store: Store, tmp_path: Path) -> PutFacts:
         platform: str = "meta",
         currency: str = "EUR",
         days: tuple[date, date] = (date(2026, 3, 1), date(2026, 4, 30)),
+        now: datetime = NOW,
     ) -> None:
         window = DateWindow(since=days[0], until=days[1])
         whole = [dict.fromkeys(arrow_schema(dataset).names) | {"account_id": account} | dict(row) for row in rows]
@@ -169,9 +212,9 @@ def put_facts(store: Store, tmp_path: Path) -> PutFacts:
                         col(FactFile.superseded_at).is_(None),
                     )
                 ).one_or_none()
-                new = replace_month(facts, target, [part], current=current, run_id="run", now=NOW)
+                new = replace_month(facts, target, [part], current=current, run_id="run", now=now)
                 if new is not None:
-                    swap(session, [new], now=NOW)
+                    swap(session, [new], now=now)
             cover(
                 session,
                 workspace_id="default",
@@ -180,7 +223,7 @@ def put_facts(store: Store, tmp_path: Path) -> PutFacts:
                 dataset=dataset,
                 days=[days[0] + timedelta(days=n) for n in range(window.days)],
                 run_id="run",
-                fetched_at=NOW,
+                fetched_at=now,
             )
 
     return put

@@ -25,6 +25,7 @@ from adjoin.db import Store
 from adjoin.db.models import Account, Connection, FactFile
 from adjoin.errors import BadInput, Fenced, StoreDamaged, WrongResult
 from adjoin.facts.commit import NewMonth, Replacement, Target, replace_month, swap
+from adjoin.facts.files.remote import RemoteFiles
 from adjoin.facts.layout import file_schema
 from adjoin.facts.store import FactStore
 
@@ -78,33 +79,48 @@ def build(facts: FactStore, current: FactFile | None, *parts: Replacement) -> Fa
 
 
 def read(facts: FactStore, file: FactFile) -> list[Fact]:
-    table = pq.read_table(facts.root / file.path)
+    table = pq.read_table(facts.local(file.path, expected=file.checksum))
     return [((row["date"] - MARCH).days + 1, row["campaign_id"], row["clicks"]) for row in table.to_pylist()]
 
 
+def kept(facts: FactStore) -> list[str]:
+    return [one.path for one in facts.list("facts")]
+
+
+def damage(facts: FactStore, path: str, content: bytes) -> None:
+    """Change a stored file, and let go of the copies of it."""
+    changed = facts.root / "changed"
+    changed.write_bytes(content)
+    if isinstance(facts.files, RemoteFiles):
+        facts.files.cache.forget(path)
+        facts.files.objects.put(changed, path)
+    else:
+        changed.replace(facts.root / path)
+
+
 @pytest.fixture
-def facts(tmp_path: Path) -> FactStore:
-    return FactStore(tmp_path / "home")
+def facts(fact_store: FactStore) -> FactStore:
+    return fact_store
 
 
 class TestFile:
     def test_a_first_file(self, facts: FactStore) -> None:
         """The file has the published schema with platform and currency, sorted, and its row tells all about it."""
         file = build(facts, None, staged(facts, 1, 31, [(5, "b", 2), (5, "a", 1), (2, "c", 3)]))
-        table = pq.read_table(facts.root / file.path)
+        table = pq.read_table(facts.local(file.path, expected=file.checksum))
         assert table.schema.equals(file_schema("campaign_daily"))
         assert read(facts, file) == [(2, "c", 3), (5, "a", 1), (5, "b", 2)]
         assert set(zip(table["platform"].to_pylist(), table["currency"].to_pylist(), strict=True)) == {("meta", "EUR")}
         assert (file.rows, file.first_date, file.last_date) == (3, day(2), day(5))
         assert file.sums["clicks"] == "6"
         assert file.sums["cost_micros"] is None
-        assert file.bytes == (facts.root / file.path).stat().st_size
+        assert file.bytes == facts.size(file.path)
         assert facts.intact(file.path, expected=file.checksum).exists()
 
     def test_conversions_are_stored_as_integers(self, facts: FactStore) -> None:
         """Exact decimals take one machine word on disk."""
         file = build(facts, None, staged(facts, 1, 1, [(1, "a", 1)]))
-        meta = pq.read_metadata(facts.root / file.path)
+        meta = pq.read_metadata(facts.local(file.path, expected=file.checksum))
         kinds = {
             meta.row_group(0).column(index).path_in_schema: meta.row_group(0).column(index).physical_type
             for index in range(meta.num_columns)
@@ -133,7 +149,7 @@ class TestFile:
     def test_nothing_in_a_new_month_makes_no_file(self, facts: FactStore) -> None:
         """An account that did nothing in a month costs nothing."""
         assert replaced(facts, None, staged(facts, 1, 31, [])) is None
-        assert list(facts.root.rglob("facts/**/*.parquet")) == []
+        assert kept(facts) == []
 
     def test_a_month_that_loses_its_last_row(self, facts: FactStore) -> None:
         """What was there and is gone leaves a file without rows."""
@@ -146,7 +162,7 @@ class TestFile:
         rows = [(2, "b", 1), (1, "a", 1)]
         before = build(facts, None, staged(facts, 1, 31, rows))
         assert replaced(facts, before, staged(facts, 1, 2, list(reversed(rows)))) is None
-        assert len(list(facts.root.rglob("facts/**/*.parquet"))) == 1
+        assert len(kept(facts)) == 1
 
     def test_several_windows_at_once(self, facts: FactStore) -> None:
         """Slices of one run come into one new file."""
@@ -162,7 +178,7 @@ class TestRefusals:
         twice = staged(facts, 1, 31, [(1, "a", 1), (2, "b", 1), (2, "b", 2), (3, "c", 1)])
         with pytest.raises(WrongResult, match=r"a row of campaign_daily twice.*act_1: date 2026-03-02, campaign_id b"):
             replaced(facts, None, twice)
-        assert list(facts.root.rglob("facts/**/*.parquet")) == []
+        assert kept(facts) == []
 
     def test_two_rows_with_the_same_missing_key(self, facts: FactStore) -> None:
         """Where a key may be missing, two rows without it are the same row."""
@@ -198,14 +214,14 @@ class TestRefusals:
     def test_a_damaged_current_file(self, facts: FactStore) -> None:
         """Nothing is built on a file that has changed since it was written."""
         before = build(facts, None, staged(facts, 1, 31, [(1, "a", 1)]))
-        (facts.root / before.path).write_bytes(b"PAR1 and so on")
+        damage(facts, before.path, b"PAR1 and so on")
         with pytest.raises(StoreDamaged, match=f"{before.id}.parquet is damaged"):
             replaced(facts, before, staged(facts, 2, 2, []))
 
     def test_a_damaged_staged_file(self, facts: FactStore) -> None:
         """Nor on a staged one."""
         part = staged(facts, 1, 31, [(1, "a", 1)])
-        (facts.root / part.staged.path).write_bytes(b"")
+        damage(facts, part.staged.path, b"")
         with pytest.raises(StoreDamaged, match=r"campaign_daily\.parquet is damaged"):
             replaced(facts, None, part)
 

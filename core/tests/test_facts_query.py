@@ -14,6 +14,7 @@ import pytest
 from adjoin.db import Store
 from adjoin.errors import BadInput, StoreDamaged, UnknownName
 from adjoin.facts.query import AccountKey, FactQuery
+from adjoin.facts.store import FactStore
 
 SINCE, UNTIL = date(2026, 1, 1), date(2026, 12, 31)
 
@@ -24,7 +25,7 @@ def fact(month: int, day: int, campaign: str = "c1", **metrics: Any) -> dict[str
 
 @pytest.fixture
 def query(store: Store, tmp_path: Path) -> Iterator[FactQuery]:
-    with FactQuery(store, tmp_path, "default") as made:
+    with FactQuery(store, FactStore(tmp_path), "default") as made:
         yield made
 
 
@@ -72,7 +73,7 @@ class TestTable:
     def test_of_another_workspace(self, store: Store, tmp_path: Path, put_facts: Any) -> None:
         """A workspace sees its own facts only."""
         put_facts("campaign_daily", fact(3, 1, clicks=1))
-        with FactQuery(store, tmp_path, "other") as query:
+        with FactQuery(store, FactStore(tmp_path), "other") as query:
             assert clicks(query) == []
 
     def test_a_sync_meanwhile_changes_nothing_under_a_query(self, put_facts: Any, query: FactQuery) -> None:
@@ -116,7 +117,7 @@ class TestDamage:
     def test_a_file_cut_short(self, query: FactQuery, file: Path) -> None:
         """A file that lost its end is found before anything is counted."""
         file.write_bytes(file.read_bytes()[:100])
-        with pytest.raises(StoreDamaged, match=rf"{file.name} is damaged"):
+        with pytest.raises(StoreDamaged, match=rf"{file.name} has 100 bytes instead of"):
             clicks(query)
 
     def test_a_garbled_file(self, query: FactQuery, file: Path) -> None:

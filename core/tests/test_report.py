@@ -20,6 +20,7 @@ from adjoin.db.models import Entity, EntityKind
 from adjoin.errors import BadInput, UnknownName
 from adjoin.facts.query import FactQuery
 from adjoin.facts.report import By, Report, compare, daily, report
+from adjoin.facts.store import FactStore
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 SINCE, UNTIL = date(2026, 3, 1), date(2026, 3, 31)
@@ -47,7 +48,7 @@ def action(day: int, campaign: str, name: str, count: str, *, ad_id: str | None 
 
 @pytest.fixture
 def query(store: Store, tmp_path: Path) -> Iterator[FactQuery]:
-    with FactQuery(store, tmp_path, "default") as made:
+    with FactQuery(store, FactStore(tmp_path), "default") as made:
         yield made
 
 

@@ -160,3 +160,25 @@ class TestApp:
         """Neither secret nor extra is in what is logged."""
         app = app_of("meta", self.description, {"ADJOIN_META_CLIENT_SECRET": "hush", "ADJOIN_META_PROOF": "hush"})
         assert "hush" not in repr(app)
+
+
+class TestExecutor:
+    def test_the_scheduler_executes_runs_unless_told_otherwise(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """One process, nothing to set up."""
+        monkeypatch.delenv("ADJOIN_EXECUTOR", raising=False)
+        assert load_settings().executor == "embedded"
+
+    def test_workers_need_a_database_that_machines_share(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """SQLite is refused with both ways out."""
+        monkeypatch.setenv("ADJOIN_EXECUTOR", "workers")
+        monkeypatch.delenv("ADJOIN_DATABASE_URL", raising=False)
+        with pytest.raises(BadInput, match=r"Set ADJOIN_DATABASE_URL=postgresql://.*or leave ADJOIN_EXECUTOR out"):
+            load_settings()
+        monkeypatch.setenv("ADJOIN_DATABASE_URL", "postgresql://127.0.0.1/adjoin")
+        assert load_settings().executor == "workers"
+
+    def test_another_word_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """With the words there are."""
+        monkeypatch.setenv("ADJOIN_EXECUTOR", "threads")
+        with pytest.raises(BadInput, match="ADJOIN_EXECUTOR: Input should be 'embedded' or 'workers'"):
+            load_settings()

@@ -4,25 +4,35 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from adjoin.clock import Clock, SystemClock
+from adjoin.errors import BadInput
 from adjoin.settings import Settings
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from adjoin.db import Store
     from adjoin.facts.query import FactQuery
     from adjoin.facts.store import FactStore
-    from adjoin.http.limiter import Limiter
+    from adjoin.http.limiter import RateLimiter
     from adjoin.kernel import Kernel
+    from adjoin.monitor import Vitals
     from adjoin.secrets import Vault
     from adjoin.sync.connections import Connections
-    from adjoin.sync.executor import Executor
+    from adjoin.sync.engine import Engine
+    from adjoin.sync.executor import RunExecutor
     from adjoin.sync.runs import RunBook
+    from adjoin.sync.workers.worker import Worker
 
 __all__ = ["Runtime", "frugal_arrow"]
+
+#: Calls of one plugin that a run has under way at once, at most, with one to spare for a renewal.
+_SLOTS_PER_RUN = 5
 
 
 def frugal_arrow() -> None:
@@ -42,8 +52,9 @@ class Runtime:
     ) -> None:
         frugal_arrow()
         self.settings = settings
-        self.clock: Clock = clock or SystemClock()
+        self._clock = clock
         self.environ = os.environ if environ is None else environ
+        self._slots = 16
 
     def __enter__(self) -> Self:
         return self
@@ -61,11 +72,22 @@ class Runtime:
         return Store.open(self.settings.database)
 
     @cached_property
+    def clock(self) -> Clock:
+        """The machine's clock; where several machines work together, the one of their database."""
+        if self._clock is not None:
+            return self._clock
+        if self.settings.executor == "embedded":
+            return SystemClock()
+        from adjoin.sync.workers.shared_clock import SharedClock
+
+        return SharedClock(self.store)
+
+    @cached_property
     def kernel(self) -> Kernel:
         """All installed plugins that are not switched off."""
         from adjoin.kernel import Kernel
 
-        return Kernel.load(disabled=self.settings.disabled_plugins)
+        return Kernel.load(disabled=self.settings.disabled_plugins, slots=self._slots)
 
     @cached_property
     def vault(self) -> Vault:
@@ -76,14 +98,18 @@ class Runtime:
 
     @cached_property
     def facts(self) -> FactStore:
-        """The fact files."""
+        """The fact files, below home or in object storage. Raises BadInput for a setting that cannot be used."""
         from adjoin.facts.store import FactStore
 
-        return FactStore(self.settings.home)
+        return FactStore.open(self.settings, self.environ)
 
     @cached_property
-    def limiter(self) -> Limiter:
-        """The rate limits of this process."""
+    def limiter(self) -> RateLimiter:
+        """The rate limits: of this process, or shared by all workers."""
+        if self.settings.executor == "workers":
+            from adjoin.http.shared_limiter import SharedLimiter
+
+            return SharedLimiter(self.store)
         from adjoin.http.limiter import Limiter
         from adjoin.sync.throttles import load_throttles, save_throttle
 
@@ -115,12 +141,11 @@ class Runtime:
         return RunBook(self.store)
 
     @cached_property
-    def executor(self) -> Executor:
-        """What executes runs in this process."""
+    def engine(self) -> Engine:
+        """What executes a single run."""
         from adjoin.sync.engine import Engine
-        from adjoin.sync.executor import Executor
 
-        engine = Engine(
+        return Engine(
             store=self.store,
             kernel=self.kernel,
             connections=self.connections,
@@ -128,15 +153,65 @@ class Runtime:
             clock=self.clock,
             history_days=self.settings.history_days,
         )
+
+    @cached_property
+    def executor(self) -> RunExecutor:
+        """What has the runs executed: in this process, or by workers."""
+        if self.settings.executor == "workers":
+            from adjoin.sync.workers import schema
+            from adjoin.sync.workers.remote import RemoteExecutor
+
+            schema.check(self.store)
+            return RemoteExecutor()
+        from adjoin.sync.executor import Executor
+
+        def alone() -> AbstractContextManager[bool]:
+            if self.store.dialect != "postgresql":
+                return nullcontext(True)
+            from adjoin.sync.workers.locks import execute_alone
+
+            return execute_alone(self.store)
+
         return Executor(
-            engine=engine, runs=self.runs, kernel=self.kernel, clock=self.clock, lock_file=self.settings.lock_file
+            engine=self.engine,
+            runs=self.runs,
+            kernel=self.kernel,
+            clock=self.clock,
+            lock_file=self.settings.lock_file,
+            alone=alone,
         )
 
-    def query(self, workspace_id: str) -> FactQuery:
-        """Return a reader of a workspace's facts. Close it when done."""
+    def worker(self, *, concurrency: int, grace: float, vitals: Vitals | None = None) -> Worker:
+        """Return the worker of this process. Raises BadInput where the installation has none."""
+        from adjoin.sync.execution import Execution
+        from adjoin.sync.workers.worker import Worker
+
+        if self.settings.executor != "workers":
+            raise BadInput(
+                "The runs of this installation are executed by its scheduler. To have them executed by workers, set "
+                "ADJOIN_EXECUTOR=workers and ADJOIN_DATABASE_URL=postgresql://... for the scheduler and all workers, "
+                "and run `adjoin db upgrade`"
+            )
+        self._slots = max(self._slots, _SLOTS_PER_RUN * concurrency)
+        reports = {one.name: one.version for one in self.kernel.reports if one.contract == "ads"}
+        return Worker(
+            store=self.store,
+            runs=self.runs,
+            execution=Execution(engine=self.engine, runs=self.runs, kernel=self.kernel, clock=self.clock),
+            clock=self.clock,
+            plugins={name: reports.get(name, "") for name in self.kernel.plugins("ads")},
+            folder=self.settings.home,
+            bucket=self.settings.facts_url.rstrip("/"),
+            concurrency=concurrency,
+            grace=grace,
+            vitals=vitals,
+        )
+
+    def query(self, workspace_id: str, *, as_of: datetime | None = None) -> FactQuery:
+        """Return a reader of a workspace's facts, as they stood at an instant if one is given. Close it when done."""
         from adjoin.facts.query import FactQuery
 
-        return FactQuery(self.store, self.settings.home, workspace_id)
+        return FactQuery(self.store, self.facts, workspace_id, as_of=as_of)
 
     def close(self) -> None:
         """Close what was opened."""

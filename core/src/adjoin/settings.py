@@ -7,8 +7,9 @@ import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from adjoin.ads.v2 import App, Description
@@ -26,6 +27,28 @@ class Settings(BaseSettings):
     database_url: str = ""
     disable: str = Field(default="", description="names of plugins not to load, separated by commas")
     history_days: int = Field(default=730, ge=1, description="how far back the first sync of an account reaches")
+    keep_superseded_days: int = Field(
+        default=35, ge=1, description="how long fact files stay that newer ones have replaced, for figures as of then"
+    )
+    keep_runs_days: int = Field(default=400, ge=1, description="how long ended runs stay")
+    executor: Literal["embedded", "workers"] = Field(
+        default="embedded", description="who executes runs: the scheduler's process, or `adjoin worker` processes"
+    )
+    monitor: str = Field(
+        default="", description="HOST:PORT at which a scheduler or worker serves its health and metrics"
+    )
+    stop_seconds: float = Field(default=30, gt=0, description="how long a process may take to stop when told to")
+
+    facts_url: str = Field(
+        default="", description="where fact files are kept, such as s3://bucket/prefix; empty: below home"
+    )
+    facts_endpoint: str = Field(default="", description="the address of a store that is not Amazon's")
+    facts_region: str = Field(default="", description="the bucket's region; else AWS_REGION")
+    facts_access_key_id: str = Field(default="", repr=False, description="else AWS_ACCESS_KEY_ID")
+    facts_secret_access_key: SecretStr = Field(default=SecretStr(""), description="else AWS_SECRET_ACCESS_KEY")
+    facts_cache_mb: int = Field(
+        default=10_000, ge=1, description="how much of an object store's files is kept on this machine, in megabytes"
+    )
 
     @property
     def database(self) -> str:
@@ -88,6 +111,12 @@ def load_settings(home: Path | None = None) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         raise BadInput(f"ADJOIN_{str(first['loc'][0]).upper()}: {first['msg']}") from None
+    if settings.executor == "workers" and not settings.database_url.startswith("postgres"):
+        raise BadInput(
+            "ADJOIN_EXECUTOR=workers needs a database that several machines can share, and SQLite is a file of one "
+            "machine. Set ADJOIN_DATABASE_URL=postgresql://USER@HOST/NAME and run `adjoin init`, or leave "
+            "ADJOIN_EXECUTOR out to have everything executed by this machine"
+        )
     return settings.model_copy(update={"home": settings.home.absolute()})
 
 

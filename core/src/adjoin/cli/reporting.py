@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,12 @@ from adjoin.cli._output import amount, print_table, say
 from adjoin.cli.syncing import parse_day
 
 if TYPE_CHECKING:
+    from adjoin.facts.history import Moved
     from adjoin.facts.report import Report
 
-__all__ = ["register"]
+__all__ = ["parse_instant", "register"]
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 _NAMES = {
     "platform": ("platform",),
@@ -63,14 +67,28 @@ def report(
     account: list[str] = typer.Option([], "--account", help="Only this account; may be repeated."),
     campaign: list[str] = typer.Option([], "--campaign", help="Only this campaign; may be repeated."),
     currency: str = typer.Option("", "--currency", metavar="CODE", help="Convert amounts at the day's ECB rate."),
+    as_of: str = typer.Option(
+        "",
+        "--as-of",
+        metavar="INSTANT",
+        help="Figures as they stood then: 2026-11-01T06:00Z, or a day for its end in UTC. Names are today's.",
+    ),
+    restated: bool = typer.Option(
+        False, "--restated", help="Show by how much figures have moved since they were first read, and when."
+    ),
+    dataset: str = typer.Option(
+        "", "--dataset", help="With --restated: look at this dataset (default: each account's coarsest)."
+    ),
     as_json: bool = typer.Option(False, "--json", help="Print the report as JSON; amounts in millionths."),
     as_csv: bool = typer.Option(False, "--csv", help="Print the rows as CSV."),
 ) -> None:
     """Print spend, impressions, clicks, conversions, CPA and ROAS.
 
-    Amounts in different currencies are never added: name one with --currency to convert them.
+    Amounts in different currencies are never added: name one with --currency to convert them. With --as-of the figures
+    are those of an earlier instant; how far back that goes is set by ADJOIN_KEEP_SUPERSEDED_DAYS. With --restated there
+    is a line for each day and metric that has moved, with its first known value and the current one.
 
-    Example: adjoin report --from 2026-10-01 --to 2026-10-31 --by campaign --currency EUR
+    Example: adjoin report --from 2026-10-01 --to 2026-10-31 --by campaign --currency EUR --as-of 2026-11-01T06:00Z
     """
     from adjoin.db.models import DEFAULT_WORKSPACE
     from adjoin.errors import BadInput
@@ -80,9 +98,20 @@ def report(
 
     if as_json and as_csv:
         raise BadInput("--json and --csv exclude each other")
+    if dataset and not restated:
+        raise BadInput("--dataset goes with --restated; a report chooses the dataset by --by")
+    if restated:
+        refused = {"--by": by is not By.PLATFORM, "--campaign": bool(campaign), "--currency": bool(currency)}
+        refused |= {"--as-of": bool(as_of), "--csv": as_csv}
+        if any(refused.values()):
+            unfit = ", ".join(name for name, given in refused.items() if given)
+            raise BadInput(f"--restated goes with --from, --to, --platform, --account and --dataset, not with {unfit}")
+        _restated(first, last, platform, account, dataset, as_json=as_json)
+        return
     with Runtime(load_settings()) as runtime:
-        since, until = _days(first, last, runtime.clock.now().date())
-        with runtime.query(DEFAULT_WORKSPACE) as query:
+        now = runtime.clock.now()
+        since, until = _days(first, last, now.date())
+        with runtime.query(DEFAULT_WORKSPACE, as_of=parse_instant(as_of, now) if as_of else None) as query:
             found = make(
                 query,
                 since=since,
@@ -99,6 +128,85 @@ def report(
         _print_csv(found, by)
     else:
         _print_table(found, by)
+
+
+def parse_instant(text: str, now: datetime) -> datetime:
+    """Read an instant in ISO 8601, in UTC unless it says otherwise; a day stands for its end, today for now.
+
+    Raises BadInput for what cannot be read or lies in the future.
+    """
+    from adjoin.errors import BadInput
+
+    try:
+        if _DAY.fullmatch(text):
+            instant = datetime.combine(date.fromisoformat(text), time.max, tzinfo=UTC)
+            if instant.date() == now.astimezone(UTC).date():
+                return now
+        else:
+            if not {"T", " "} & set(text):
+                raise ValueError("neither a day nor an instant")
+            read = datetime.fromisoformat(text)
+            instant = (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise BadInput(
+            f"--as-of {text!r} is no instant; write 2026-11-01T06:00Z, or a day such as 2026-11-01"
+        ) from None
+    if instant > now:
+        raise BadInput(f"--as-of {text} lies in the future; it is {now:%Y-%m-%d %H:%M} UTC")
+    return instant
+
+
+def _restated(first: str, last: str, platforms: list[str], accounts: list[str], dataset: str, *, as_json: bool) -> None:
+    from adjoin.db.models import DEFAULT_WORKSPACE
+    from adjoin.facts.history import restated
+    from adjoin.facts.report import check_names
+    from adjoin.runtime import Runtime
+    from adjoin.settings import load_settings
+
+    with Runtime(load_settings()) as runtime:
+        since, until = _days(first, last, runtime.clock.now().date())
+        with runtime.query(DEFAULT_WORKSPACE) as query:
+            check_names(query, platforms=platforms or None, accounts=accounts or None)
+            found = restated(
+                query,
+                since=since,
+                until=until,
+                platforms=platforms or None,
+                accounts=accounts or None,
+                dataset=dataset or None,
+            )
+    if as_json:
+        sys.stdout.write(found.to_json().decode() + "\n")
+        return
+    columns = [("platform", False), ("account", False), ("date", False), ("dataset", False), ("metric", False)]
+    columns += [("first", True), ("now", True), ("change", True), ("moved last (UTC)", False), ("times", True)]
+    print_table(
+        columns,
+        [_moved(row) for row in found.rows],
+        title=f"{since} to {until}, moved since first read",
+        empty=f"No figure from {since} to {until} has moved since it was first read.",
+    )
+    for note in found.notes:
+        say(f"note: {note}")
+
+
+def _moved(row: Moved) -> list[str]:
+    def text(value: Any) -> str:
+        money = row.metric.endswith("_micros")
+        return amount(value, row.currency) if money else _number(value)
+
+    return [
+        row.platform,
+        row.account_id,
+        str(row.day),
+        row.dataset,
+        row.metric.removesuffix("_micros"),
+        text(row.first),
+        text(row.latest),
+        f"{'+' if row.change > 0 else ''}{text(row.change)}",
+        f"{row.moved_at:%Y-%m-%d %H:%M}",
+        str(row.times),
+    ]
 
 
 def _days(first: str, last: str, today: date) -> tuple[date, date]:
@@ -124,7 +232,8 @@ def _print_table(found: Report, by: By) -> None:
     print_table(
         columns,
         rows,
-        title=f"{found.since} to {found.until}",
+        title=f"{found.since} to {found.until}"
+        + ("" if found.as_of is None else f", as of {found.as_of:%Y-%m-%d %H:%M:%S} UTC"),
         empty=f"No results from {found.since} to {found.until}. Run `adjoin sync`, or ask for other days.",
     )
     for note in found.notes:

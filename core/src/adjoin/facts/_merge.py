@@ -13,7 +13,7 @@ from adjoin.ads.v2 import DateWindow
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Part", "merged", "without"]
+__all__ = ["Part", "account_rows", "merged", "without"]
 
 #: Up to so many rows are sorted in memory, in a few tens of MB. Almost every month is far smaller, and to start
 #: DuckDB costs more than to sort it.
@@ -26,12 +26,16 @@ _MEMORY = "256MB"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """A file and the days that are taken from it. `within` is where all its rows lie, as far as is known."""
+    """A file and the days that are taken from it. `within` is where all its rows lie, as far as is known.
+
+    Of a file that holds several accounts only the rows of `account` are taken; `rows` counts these.
+    """
 
     path: Path
     rows: int
     days: Sequence[DateWindow]
     within: DateWindow
+    account: str | None = None
 
 
 def without(whole: DateWindow, windows: Iterable[DateWindow]) -> list[DateWindow]:
@@ -83,8 +87,11 @@ def _read(part: Part, columns: Sequence[str]) -> pa.Table:
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(part.path) as file:
-        table = file.read(columns=list(columns), use_threads=False)
+    if part.account is None:
+        with pq.ParquetFile(part.path) as file:
+            table = file.read(columns=list(columns), use_threads=False)
+    else:
+        table = pa.Table.from_batches(account_rows(part.path, part.account, columns))
     if list(part.days) == [part.within]:
         return table
     day: Any = table.column("date")
@@ -95,6 +102,30 @@ def _read(part: Part, columns: Sequence[str]) -> pa.Table:
     return table.filter(wanted)
 
 
+def account_rows(path: Path, account: str, columns: Sequence[str]) -> list[pa.RecordBatch]:
+    """Return the columns of one account's rows of a packed file, which is sorted by account, in their order.
+
+    Reads only the row groups in which the account can be. Without rows there is one empty batch.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    found = []
+    with pq.ParquetFile(path) as file:
+        schema = file.schema_arrow
+        which = schema.names.index("account_id")
+        for group in range(file.num_row_groups):
+            bounds: Any = file.metadata.row_group(group).column(which).statistics
+            if bounds is not None and bounds.has_min_max and not bounds.min <= account <= bounds.max:
+                continue
+            table = file.read_row_group(group, columns=list(columns), use_threads=False)
+            mine = pc.equal(table.column("account_id"), pa.scalar(account))
+            found += table.filter(mine).combine_chunks().to_batches()
+    nothing = pa.schema([schema.field(name) for name in columns])
+    return found or [pa.RecordBatch.from_pylist([], schema=nothing)]
+
+
 def _sorted_by_duckdb(
     parts: Sequence[Part], columns: Sequence[str], keys: Sequence[str], spill: Path
 ) -> Iterator[pa.RecordBatch]:
@@ -102,7 +133,7 @@ def _sorted_by_duckdb(
 
     names = ", ".join(f'"{name}"' for name in columns)
     selects = [
-        f"SELECT {names} FROM {_source(part.path)} WHERE {' OR '.join(map(_days, part.days))}"  # noqa: S608 - names from our schema
+        f"SELECT {names} FROM {_source(part.path)} WHERE {_condition(part)}"  # noqa: S608 - names from our schema
         for part in parts
     ]
     order = ", ".join(f'"{key}" NULLS FIRST' for key in keys)
@@ -119,6 +150,14 @@ def _sorted_by_duckdb(
 def _source(path: Path) -> str:
     quoted = str(path).replace("'", "''")
     return f"read_parquet(['{quoted}'])"
+
+
+def _condition(part: Part) -> str:
+    days = " OR ".join(map(_days, part.days))
+    if part.account is None:
+        return days
+    account = part.account.replace("'", "''")
+    return f"\"account_id\" = '{account}' AND ({days})"
 
 
 def _days(window: DateWindow) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -50,18 +50,37 @@ def checksum(path: Path) -> str:
 class ParquetFile:
     """A Parquet file while it is written: below a temporary name until `publish`, gone if that never comes.
 
-    Batches of any size are gathered into row groups of equal size, so memory stays bounded. Raises
-    StateError when the folder cannot be written.
+    Batches of any size are gathered into row groups of equal size, so memory stays bounded. `keep` is called with
+    the path and the checksum once the file has its name; when it raises, the file is taken back. Raises StateError
+    when the folder cannot be written.
     """
 
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
+    def __init__(
+        self,
+        path: Path,
+        schema: pa.Schema,
+        *,
+        keep: Callable[[Path, str], None] | None = None,
+        compression_level: int | None = None,
+    ) -> None:
         self.path = path
         self.rows = 0
+        self._keep = keep
+        self._level = compression_level
+        self._finished: str | None = None
+        self._bytes = 0
         self._schema = schema
         self._temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
         self._waiting: list[pa.RecordBatch] = []
         self._waiting_rows = 0
         self._writer: Any = None
+
+    @property
+    def bytes(self) -> int:
+        """The size of the file in bytes. ValueError before it is finished."""
+        if self._finished is None:
+            raise ValueError("the file is not finished yet")
+        return self._bytes
 
     def __enter__(self) -> Self:
         import pyarrow.parquet as pq
@@ -69,22 +88,25 @@ class ParquetFile:
         with explained(self.path.parent):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._writer = pq.ParquetWriter(
-                self._temporary, self._schema, compression="zstd", store_decimal_as_integer=True
+                self._temporary,
+                self._schema,
+                compression="zstd",
+                compression_level=self._level,
+                store_decimal_as_integer=True,
             )
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._writer is not None:
-            # Closing writes the footer; on a full disk that fails again, and the file is thrown away in any
-            # case.
-            try:
+        # Closing writes the footer; on a full disk that fails again, and the file is thrown away in any case.
+        try:
+            if self._writer is not None:
                 self._writer.close()
-            except OSError:
-                pass
-            finally:
-                self._temporary.unlink(missing_ok=True)
+        except OSError:
+            pass
+        finally:
+            self._temporary.unlink(missing_ok=True)
 
     def append(self, batch: pa.RecordBatch) -> None:
         """Add rows. The batch has the file's schema."""
@@ -94,22 +116,32 @@ class ParquetFile:
         if self._waiting_rows >= _GROUP_ROWS:
             self._write(whole_groups=True)
 
+    def finish(self) -> str:
+        """Write the end of the file and return its checksum. It has no name yet, and may still be left unpublished."""
+        if self._finished is None:
+            with explained(self.path.parent):
+                self._write(whole_groups=False)
+                self._writer.close()
+                self._writer = None
+                self._bytes = self._temporary.stat().st_size
+                self._finished = checksum(self._temporary)
+        return self._finished
+
     def publish(self) -> str:
         """Give the file its name, safe against a power cut, and return its checksum."""
-        with explained(self.path.parent):
-            self._write(whole_groups=False)
-            self._writer.close()
-            self._writer = None
-            try:
-                found = checksum(self._temporary)
+        found = self.finish()
+        try:
+            with explained(self.path.parent):
                 with self._temporary.open("rb+") as file:
                     os.fsync(file.fileno())
                 self._temporary.replace(self.path)
                 _sync_folder(self.path.parent)
-            except OSError:
-                self._temporary.unlink(missing_ok=True)
-                self.path.unlink(missing_ok=True)  # it has its name already when the folder cannot be synced
-                raise
+            if self._keep is not None:
+                self._keep(self.path, found)
+        except BaseException:
+            self._temporary.unlink(missing_ok=True)
+            self.path.unlink(missing_ok=True)  # it has its name already when the folder cannot be synced
+            raise
         return found
 
     def _write(self, *, whole_groups: bool) -> None:

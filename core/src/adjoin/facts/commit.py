@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +16,8 @@ from adjoin.ads.v2 import DateWindow
 from adjoin.db.models import FactFile, new_id
 from adjoin.errors import BadInput, Fenced, StoreDamaged, WrongResult
 from adjoin.facts import sums
-from adjoin.facts._merge import Part, merged, without
-from adjoin.facts._parquet import ParquetFile
-from adjoin.facts.layout import STAGING, fact_path, file_schema, months, safe_part, sort_keys
+from adjoin.facts._merge import Part, account_rows, merged, without
+from adjoin.facts.layout import fact_path, file_schema, month_end, months, sort_keys
 from adjoin.facts.store import FactStore, StagedFile
 
 if TYPE_CHECKING:
@@ -78,19 +77,12 @@ def replace_month(
     if not relevant or (current is None and not any(one.staged.rows for one in relevant)):
         return None
     file_id = new_id()
-    path = fact_path(
-        workspace_id=target.workspace_id,
-        platform=target.platform,
-        account_id=target.account_id,
-        dataset=target.dataset,
-        month=target.month,
-        file_id=file_id,
-    )
-    spill = store.root / STAGING / safe_part(run_id) / f".spill-{file_id}"
+    path = _path(target, file_id)
+    spill = store.scratch(run_id) / f".spill-{file_id}"
     totals: sums.Sums = dict.fromkeys(DATASETS[target.dataset].metrics)
     first: date | None = None
     last: date | None = None
-    with ParquetFile(store.root / path, file_schema(target.dataset)) as file:
+    with store.create(path, file_schema(target.dataset)) as file:
         check = _NoDuplicates(target)
         for batch in _rows(store, target, relevant, current, spill=spill):
             check(batch)
@@ -100,10 +92,10 @@ def replace_month(
             file.append(_on_disk(batch, target))
         if not file.rows and current is None:
             return None
-        found = file.publish()
-    if current is not None and found == current.checksum and _is_intact(store, current):
-        store.remove(path)
-        return None
+        found = file.finish()
+        if current is not None and _is_the_same(store, target, current, rows=file.rows, totals=totals, checksum=found):
+            return None
+        file.publish()
     row = FactFile(
         workspace_id=target.workspace_id,
         id=file_id,
@@ -113,7 +105,7 @@ def replace_month(
         month=target.month,
         path=path,
         rows=file.rows,
-        bytes=(store.root / path).stat().st_size,
+        bytes=file.bytes,
         checksum=found,
         first_date=first,
         last_date=last,
@@ -128,8 +120,10 @@ def replace_month(
 def swap(session: Session, new: Iterable[NewMonth], *, now: datetime) -> None:
     """Make new files the current ones, in the caller's transaction.
 
-    Raises Fenced when a month's current file is no longer the one that the new file was built upon: someone
-    else has committed meanwhile, and the month has to be built again.
+    At one and the same instant the old file ends and the new one begins: at `now`, or when the old one began where the
+    clock has gone back since. So every instant has exactly one file. Raises Fenced when a month's current file is no
+    longer the one that the new file was built upon: someone else has committed meanwhile, and the month has to be
+    built again.
     """
     for one in new:
         file = one.file
@@ -151,8 +145,9 @@ def swap(session: Session, new: Iterable[NewMonth], *, now: datetime) -> None:
         ).one_or_none()
         if (current.id if current else None) != one.replaces:
             raise fenced
+        file.created_at = now if current is None else max(now, current.created_at)
         if current is not None:
-            current.superseded_at = now
+            current.superseded_at = file.created_at
             current.superseded_by = file.id
             session.add(current)
             session.flush()  # before the new row: there is one current file at a time
@@ -162,6 +157,35 @@ def swap(session: Session, new: Iterable[NewMonth], *, now: datetime) -> None:
         except IntegrityError as error:
             # Two first files of a month at once: there was no row to lock, so the unique index decides.
             raise fenced from error
+
+
+def _path(target: Target, file_id: str) -> str:
+    return fact_path(
+        workspace_id=target.workspace_id,
+        platform=target.platform,
+        account_id=target.account_id,
+        dataset=target.dataset,
+        month=target.month,
+        file_id=file_id,
+    )
+
+
+def _is_the_same(
+    store: FactStore, target: Target, current: FactFile, *, rows: int, totals: sums.Sums, checksum: str
+) -> bool:
+    """Say whether a file with this checksum would have exactly the rows that are current, and these are sound."""
+    if not current.packed:
+        return checksum == current.checksum and _is_intact(store, current)
+    new = (target.currency, rows, sums.as_text(totals))
+    if new != (current.currency, current.rows, current.sums) or not _is_intact(store, current):
+        return False
+    # The rows of a packed file have no checksum of their own: written once more, they would have to give this one.
+    packed = store.local(current.path, expected=current.checksum)
+    schema = file_schema(target.dataset)
+    with store.create(_path(target, new_id()), schema) as file:
+        for batch in account_rows(packed, current.account_id, schema.names[2:]):
+            file.append(_on_disk(batch, target))
+        return file.finish() == checksum
 
 
 def _is_intact(store: FactStore, file: FactFile) -> bool:
@@ -187,15 +211,15 @@ def _rows(
     spill: Path,
 ) -> Iterable[pa.RecordBatch]:
     """Return the month's rows without platform and currency, sorted by date and keys."""
-    end = (target.month + timedelta(days=31)).replace(day=1) - timedelta(days=1)
-    month = DateWindow(since=target.month, until=end)
+    month = DateWindow(since=target.month, until=month_end(target.month))
     parts: list[Part] = []
     if current is not None and current.first_date is not None and current.last_date is not None:
         held = DateWindow(since=current.first_date, until=current.last_date)
         kept = without(held, (one.window for one in replacements))
         if kept:  # a file of which nothing is kept is not read, so that a damaged one can be healed
             path = store.intact(current.path, expected=current.checksum)
-            parts.append(Part(path=path, rows=current.rows, days=kept, within=month))
+            account = current.account_id if current.packed else None
+            parts.append(Part(path=path, rows=current.rows, days=kept, within=month, account=account))
     for one in replacements:
         path = store.intact(one.staged.path, expected=one.staged.checksum)
         days = DateWindow(since=max(one.window.since, month.since), until=min(one.window.until, month.until))

@@ -15,11 +15,23 @@ from adjoin.errors import BadInput, UnknownName
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["FACTS", "STAGING", "fact_path", "file_schema", "months", "safe_part", "sort_keys", "staged_path"]
+__all__ = [
+    "FACTS",
+    "STAGING",
+    "fact_path",
+    "file_schema",
+    "month_end",
+    "months",
+    "packed_path",
+    "safe_part",
+    "sort_keys",
+    "staged_path",
+]
 
 FACTS = "facts"
 STAGING = "staging"
 
+_PACKED = "~packed"  # no account has this folder: `safe_part` writes ~ as %7E
 _LONGEST_PART = 200  # of the 255 bytes that file systems take
 
 
@@ -42,6 +54,12 @@ def fact_path(*, workspace_id: str, platform: str, account_id: str, dataset: str
     return f"{PurePosixPath(FACTS, *map(safe_part, parts))}.parquet"
 
 
+def packed_path(*, workspace_id: str, platform: str, dataset: str, month: date, file_id: str) -> str:
+    """Return the path of a file that holds a month of several accounts, relative to the root."""
+    where = PurePosixPath(FACTS, safe_part(workspace_id), safe_part(platform), _PACKED, safe_part(dataset))
+    return f"{where / f'{month:%Y-%m}' / safe_part(file_id)}.parquet"
+
+
 def staged_path(*, run_id: str, slice_id: str, dataset: str) -> str:
     """Return the path of a slice's staged file, relative to the root."""
     return f"{PurePosixPath(STAGING, safe_part(run_id), safe_part(slice_id), safe_part(dataset))}.parquet"
@@ -62,6 +80,11 @@ def file_schema(dataset: str) -> pa.Schema:
 def sort_keys(dataset: str) -> tuple[str, ...]:
     """Return the columns that identify a row of an account, in the order of the file."""
     return ("date", *DATASETS[dataset].keys)
+
+
+def month_end(month: date) -> date:
+    """Return the last day of a month."""
+    return (month + timedelta(days=31)).replace(day=1) - timedelta(days=1)
 
 
 def months(since: date, until: date) -> Iterator[date]:

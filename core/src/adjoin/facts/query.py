@@ -1,16 +1,14 @@
-"""Reading facts: one Ibis table over exactly the files that are current."""
+"""Reading facts: one Ibis table over exactly the files that are current, or that were at an instant."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import date, datetime
 from pathlib import Path
 from threading import RLock
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import sqlalchemy as sa
 from sqlmodel import col, select
@@ -19,13 +17,15 @@ from adjoin.ads.datasets import DATASETS, arrow_schema
 from adjoin.db import Store
 from adjoin.db.models import Coverage, FactFile
 from adjoin.errors import BadInput, StoreDamaged, UnknownName
+from adjoin.facts._views import Sources, select_of, sources_of
+from adjoin.facts.manifest import AccountKey, check_history, counting, limited_to
 from adjoin.facts.store import FactStore
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir  # type: ignore[import-untyped]
     import pyarrow as pa
 
-__all__ = ["AccountKey", "FactQuery"]
+__all__ = ["LADDER", "AccountKey", "FactQuery"]
 
 #: The datasets that hold the same results at different grains, the coarsest first.
 LADDER = ("account_daily", "campaign_daily", "ad_group_daily", "ad_daily")
@@ -33,13 +33,7 @@ LADDER = ("account_daily", "campaign_daily", "ad_group_daily", "ad_daily")
 #: Datasets with keys of their own, which hold a part of the results only.
 _BESIDE = ("keyword_daily", "search_term_daily")
 
-
-@dataclass(frozen=True, slots=True, order=True)
-class AccountKey:
-    """An account of a workspace: ids are the platform's own, so they need it beside them."""
-
-    platform: str
-    account_id: str
+_T = TypeVar("_T")
 
 
 class FactQuery:
@@ -47,18 +41,20 @@ class FactQuery:
 
     Each object has a DuckDB of its own, made when it is first needed; threads may share it and then wait for
     each other. What is read is what was current when `table` was called: a sync that commits later changes
-    nothing under a query.
+    nothing under a query. With `as_of` it is what was current at that instant; names of accounts and campaigns are
+    today's all the same.
     """
 
-    def __init__(self, store: Store, root: Path, workspace_id: str) -> None:
-        """Take the state database and the folder that the `FactStore` has as its root."""
+    def __init__(self, store: Store, facts: FactStore, workspace_id: str, *, as_of: datetime | None = None) -> None:
+        """Take the state database, the fact files, and the instant that is asked about: None for now."""
         self.store = store
+        self.facts = facts
         self.workspace_id = workspace_id
-        self._files = FactStore(root)
+        self.as_of = as_of
         self._lock = RLock()
         self._made: Any = None
-        self._views: dict[tuple[str, ...], str] = {}
-        self._read: dict[str, FactFile] = {}
+        self._views: dict[tuple[str, Sources], str] = {}
+        self._read: dict[str, Sequence[FactFile]] = {}  # the files of each view
 
     def __enter__(self) -> Self:
         return self
@@ -90,11 +86,10 @@ class FactQuery:
 
         Its columns are platform, currency, and the published ones. Run what is built on it with `run`. Without files
         the table is empty. Accounts are named by the platform's id or, where that might be ambiguous, by AccountKey.
-        Raises UnknownName, BadInput for days the wrong way round, and StoreDamaged for a file that is missing or cut
-        short.
+        Raises UnknownName, BadInput for days the wrong way round or an instant whose files are no longer kept, and
+        StoreDamaged for a file that is missing or cut short.
         """
         files = self.files(dataset, since, until, platforms=platforms, accounts=accounts)
-        self._check_sizes(files)
         with self._lock:
             table = self._view(dataset, files)
             result: ir.Table = table.filter((table.date >= since) & (table.date <= until))
@@ -105,9 +100,19 @@ class FactQuery:
 
         Raises StoreDamaged, naming the file and what to do, when a Parquet file turns out to be broken.
         """
-        with self._lock, self._damage_named():
-            result: pa.Table = self._backend().to_pyarrow(expression.as_table())
-            return result
+        from ibis.expr.operations import DatabaseTable  # type: ignore[import-untyped]
+
+        with self._lock:
+            names = {table.name for table in expression.op().find(DatabaseTable)}
+            files = [file for name in sorted(names) for file in self._read.get(name, ())]
+            for file in files:  # copies of object storage do not stay for ever
+                self.facts.local(file.path, expected=file.checksum)
+
+            def compute() -> pa.Table:
+                found: pa.Table = self._backend().to_pyarrow(expression.as_table())
+                return found
+
+            return self._checked(compute, files)
 
     def verify(self) -> int:
         """Read all current files of the workspace and return how many there are.
@@ -116,12 +121,12 @@ class FactQuery:
         """
         with self.store.read() as session:
             current = session.exec(
-                select(FactFile).where(
-                    FactFile.workspace_id == self.workspace_id, col(FactFile.superseded_at).is_(None)
-                )
+                select(FactFile.path, FactFile.checksum)
+                .where(FactFile.workspace_id == self.workspace_id, counting(None))
+                .distinct()
             ).all()
-        for file in current:
-            self._files.intact(file.path, expected=file.checksum)
+        for path, checksum in current:
+            self.facts.verify(path, expected=checksum)
         return len(current)
 
     def files(
@@ -133,28 +138,31 @@ class FactQuery:
         platforms: Collection[str] | None = None,
         accounts: Collection[str | AccountKey] | None = None,
     ) -> list[FactFile]:
-        """List the current files that may hold rows of these days, in a stable order. Errors as in `table`."""
+        """List the manifest's rows that may hold facts of these days, in a stable order: current, or so at `as_of`.
+
+        Errors as in `table`.
+        """
         if dataset not in DATASETS:
             raise UnknownName(f"There is no dataset {dataset!r}; there are {', '.join(DATASETS)}.")
         if since > until:
             raise BadInput(f"The days {since} to {until} are the wrong way round.")
+        limits = limited_to(platforms, accounts)
         statement = (
             select(FactFile)
             .where(
                 FactFile.workspace_id == self.workspace_id,
                 FactFile.dataset == dataset,
                 FactFile.rows > 0,
-                col(FactFile.superseded_at).is_(None),
+                counting(self.as_of),
                 col(FactFile.first_date) <= until,
                 col(FactFile.last_date) >= since,
+                *limits,
             )
             .order_by(FactFile.platform, FactFile.account_id, col(FactFile.month))
         )
-        if platforms is not None:
-            statement = statement.where(col(FactFile.platform).in_(list(platforms)))
-        if accounts is not None:
-            statement = statement.where(_one_of(accounts))
         with self.store.read() as session:
+            if self.as_of is not None:
+                check_history(session, self.workspace_id, self.as_of, since=since, until=until, limits=limits)
             return list(session.exec(statement).all())
 
     def coarsest(
@@ -170,23 +178,26 @@ class FactQuery:
 
         The one that covers most of the days; of equals the coarsest, which has the least to add up and may hold what
         a platform does not break down. Keywords and search terms, which are a part only, answer where `keys` name
-        them and nowhere else. Accounts without any of them are left out.
+        them and nowhere else. Accounts without any of them are left out. For an instant of the past the days from the
+        first to the last with results count, month by month, since only today's coverage is known.
         """
         offered = _BESIDE if {"keyword_id", "search_term"} & set(keys) else LADDER
         able = [name for name in offered if set(keys) <= {"date", "account_id", *DATASETS[name].keys}]
-        have: dict[AccountKey, list[str]] = defaultdict(list)
+        found: list[FactFile] = []
         for dataset in able:
-            files = self.files(dataset, since, until, platforms=platforms, accounts=accounts)
-            for account in dict.fromkeys(AccountKey(file.platform, file.account_id) for file in files):
-                have[account].append(dataset)
-        covered = self._covered_days(able, since, until)
+            found += self.files(dataset, since, until, platforms=platforms, accounts=accounts)
+        have: dict[AccountKey, list[str]] = defaultdict(list)
+        for account, dataset in dict.fromkeys((AccountKey(one.platform, one.account_id), one.dataset) for one in found):
+            have[account].append(dataset)
+        covered = self.covered_days(able, since, until) if self.as_of is None else _spanned_days(found, since, until)
         chosen: dict[str, list[AccountKey]] = defaultdict(list)
         for account, datasets in sorted(have.items()):
             # max returns the first of equals, and the ladder begins with the coarsest
             chosen[max(datasets, key=lambda name: covered.get((account, name), 0))].append(account)
         return {name: chosen[name] for name in able if name in chosen}
 
-    def _covered_days(self, datasets: Iterable[str], since: date, until: date) -> dict[tuple[AccountKey, str], int]:
+    def covered_days(self, datasets: Iterable[str], since: date, until: date) -> dict[tuple[AccountKey, str], int]:
+        """Count the days that have been read, with results or without, by account and dataset."""
         statement = (
             select(Coverage.platform, Coverage.account_id, Coverage.dataset, sa.func.count())
             .where(
@@ -201,31 +212,20 @@ class FactQuery:
             rows = session.exec(statement).all()
         return {(AccountKey(platform, account), dataset): days for platform, account, dataset, days in rows}
 
-    def _check_sizes(self, files: Iterable[FactFile]) -> None:
-        for file in files:
-            path = self._files.root / file.path
-            try:
-                size = path.stat().st_size
-            except OSError:
-                size = -1
-            if size != file.bytes:
-                # Reads the file to say what is wrong with it.
-                self._files.intact(file.path, expected=file.checksum)
-                raise StoreDamaged(f"The fact file {path} has {size} bytes instead of {file.bytes}.")
-
     def _view(self, dataset: str, files: Sequence[FactFile]) -> ir.Table:
         import ibis
-        from ibis.expr.operations import DatabaseTable, Namespace  # type: ignore[import-untyped]
+        from ibis.expr.operations import DatabaseTable, Namespace
 
         backend = self._backend()
-        self._read |= {file.id: file for file in files}
-        paths = tuple(file.path for file in files)
-        name = self._views.get((dataset, *paths))
+        local = self._local(files)
+        sources = sources_of(files)
+        name = self._views.get((dataset, sources))
         if name is None:
             name = f"{dataset}_{len(self._views)}"
-            with self._damage_named():
-                backend.con.execute(f'CREATE TEMP VIEW "{name}" AS {self._select(dataset, paths)}').fetchall()
-            self._views[dataset, *paths] = name
+            statement = f'CREATE TEMP VIEW "{name}" AS {select_of(dataset, sources, local)}'
+            self._checked(lambda: backend.con.execute(statement).fetchall(), files)
+            self._views[dataset, sources] = name
+        self._read[name] = files
         # Stating the schema spares a round trip per table, and Ibis 12 asks for it in a way that DuckDB 2 has dropped.
         schema = ibis.schema({"platform": "string", "currency": "string"}) | ibis.Schema.from_pyarrow(
             arrow_schema(dataset)
@@ -233,30 +233,28 @@ class FactQuery:
         table: ir.Table = DatabaseTable(name=name, schema=schema, source=backend, namespace=Namespace()).to_expr()
         return table
 
-    def _select(self, dataset: str, paths: Sequence[str]) -> str:
-        if not paths:
-            kinds = {"date32[day]": "DATE", "string": "VARCHAR", "int64": "BIGINT"}
-            columns = [("platform", "VARCHAR"), ("currency", "VARCHAR")]
-            columns += [(field.name, kinds.get(str(field.type), "DECIMAL(18, 9)")) for field in arrow_schema(dataset)]
-            nothing = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in columns)
-            return f"SELECT {nothing} WHERE false"
-        quoted = ", ".join("'" + str(self._files.root / path).replace("'", "''") + "'" for path in paths)
-        return f"SELECT * FROM read_parquet([{quoted}])"  # noqa: S608 - our own paths, quoted
+    def _local(self, files: Iterable[FactFile]) -> Mapping[str, Path]:
+        """Return where each path can be read. Raises StoreDamaged for a file that is missing or cut short."""
+        wanted = {file.path: file for file in files}
+        return {path: self.facts.local(path, expected=file.checksum, size=file.bytes) for path, file in wanted.items()}
 
-    @contextmanager
-    def _damage_named(self) -> Iterator[None]:
-        """Look for a damaged file when DuckDB fails; anything else is a mistake in the expression and passes."""
+    def _checked(self, compute: Callable[[], _T], files: Iterable[FactFile]) -> _T:
+        """Look for a damaged file when DuckDB fails; anything else is a mistake in the expression and passes.
+
+        Where all files turn out to be sound it is tried once more: the check has mended a damaged copy, if there was
+        one.
+        """
         import duckdb
 
         try:
-            yield
+            return compute()
         except duckdb.Error as error:
             try:
-                for file in self._read.values():
-                    self._files.intact(file.path, expected=file.checksum)
+                for path, checksum in {(file.path, file.checksum) for file in files}:
+                    self.facts.intact(path, expected=checksum)
             except StoreDamaged as damage:
                 raise damage from error
-            raise
+        return compute()
 
     def _backend(self) -> Any:
         if self._made is None:
@@ -266,16 +264,10 @@ class FactQuery:
         return self._made
 
 
-def _one_of(accounts: Collection[str | AccountKey]) -> sa.ColumnElement[bool]:
-    plain = [one for one in accounts if isinstance(one, str)]
-    keyed: dict[str, list[str]] = defaultdict(list)
-    for one in accounts:
-        if isinstance(one, AccountKey):
-            keyed[one.platform].append(one.account_id)
-    return sa.or_(
-        col(FactFile.account_id).in_(plain),
-        *(
-            sa.and_(col(FactFile.platform) == platform, col(FactFile.account_id).in_(ids))
-            for platform, ids in keyed.items()
-        ),
-    )
+def _spanned_days(files: Iterable[FactFile], since: date, until: date) -> dict[tuple[AccountKey, str], int]:
+    days: dict[tuple[AccountKey, str], int] = defaultdict(int)
+    for file in files:
+        if file.first_date is not None and file.last_date is not None:
+            first, last = max(file.first_date, since), min(file.last_date, until)
+            days[AccountKey(file.platform, file.account_id), file.dataset] += max((last - first).days + 1, 0)
+    return days

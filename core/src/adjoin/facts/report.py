@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir  # type: ignore[import-untyped]
     import pyarrow as pa
 
-__all__ = ["By", "Comparison", "Report", "Row", "compare", "daily", "report"]
+__all__ = ["By", "Comparison", "Report", "Row", "check_names", "compare", "daily", "report"]
 
 By: TypeAlias = Literal["total", "platform", "account", "campaign", "ad_group", "ad", "keyword", "search_term", "day"]
 
@@ -54,7 +54,10 @@ _Key: TypeAlias = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """Rows ordered by their keys, and totals with the same measures. `notes` are sentences for the reader."""
+    """Rows ordered by their keys, and totals with the same measures. `notes` are sentences for the reader.
+
+    `as_of` is the instant whose figures these are, None for now.
+    """
 
     since: date
     until: date
@@ -63,6 +66,7 @@ class Report:
     rows: Sequence[Row]
     totals: Row
     notes: Sequence[str] = field(default=())
+    as_of: datetime | None = None
 
     def to_json(self) -> bytes:
         """Encode as JSON: dates as text, fractional conversions as exact decimal numbers."""
@@ -73,6 +77,7 @@ class Report:
                 "since": self.since,
                 "until": self.until,
                 "by": self.by,
+                "as_of": self.as_of,
                 "rows": self.rows,
                 "totals": self.totals,
                 "notes": self.notes,
@@ -106,9 +111,10 @@ def report(
     are not added: they are null, and given per currency under `by_currency`. With it, each day is converted at its
     rate of the European Central Bank (`rates` for others): the sum of a day and a currency is rounded half to even
     to whole micros, once for each row and once for the totals, which are therefore the same for every `by`.
+    A query with `as_of` gives the figures of that instant; names and rates are those known today.
 
-    Raises UnknownName for a platform or account that is not there, BadInput for days the wrong way round or a currency
-    without rates, StoreDamaged for a broken file.
+    Raises UnknownName for a platform or account that is not there, BadInput for days the wrong way round, a currency
+    without rates or an instant whose files are no longer kept, StoreDamaged for a broken file.
     """
     if by not in get_args(By):
         raise BadInput(f"A report can be by {', '.join(get_args(By))}, not by {by!r}.")
@@ -161,6 +167,28 @@ def compare(
     return Comparison(current=total(current), previous=total(previous))
 
 
+def check_names(
+    query: FactQuery, *, platforms: Collection[str] | None, accounts: Collection[str] | None
+) -> dict[AccountKey, str]:
+    """Return the names of all accounts. Raises UnknownName for a platform or an account that is not there."""
+    with query.store.read() as session:
+        found = session.exec(
+            select(Account.platform, Account.id, Account.name).where(Account.workspace_id == query.workspace_id)
+        ).all()
+    known = {AccountKey(platform, account_id): name for platform, account_id, name in found}
+    for kind, asked, there in (
+        ("platform", platforms, {key.platform for key in known}),
+        ("account", accounts, {key.account_id for key in known}),
+    ):
+        unknown = sorted(set(asked or ()) - there)
+        if unknown:
+            raise UnknownName(
+                f"There is no {kind} {', '.join(unknown)} here; "
+                + (f"there are {', '.join(sorted(there))}." if there else "nothing is connected yet.")
+            )
+    return known
+
+
 @dataclass(frozen=True, slots=True)
 class _Selection:
     """What a report is about."""
@@ -173,8 +201,7 @@ class _Selection:
     campaign_ids: Collection[str] | None
 
     def report(self, by: str, keys: tuple[str, ...], *, currency: str | None, rates: Rates | None) -> Report:
-        known = self._accounts()
-        self._check_names(known)
+        known = check_names(self.query, platforms=self.platforms, accounts=self.accounts)
         daily_sums = self._sums(keys, per_day=currency is not None)
         actions = self._actions(keys)
         notes: list[str] = []
@@ -200,30 +227,15 @@ class _Selection:
         ]
         totals = measures(total) | {"conversions_by_action": _added(actions.values())}
         return Report(
-            since=self.since, until=self.until, by=by, currency=currency, rows=rows, totals=totals, notes=notes
+            since=self.since,
+            until=self.until,
+            by=by,
+            currency=currency,
+            rows=rows,
+            totals=totals,
+            notes=notes,
+            as_of=self.query.as_of,
         )
-
-    def _accounts(self) -> dict[AccountKey, str]:
-        with self.query.store.read() as session:
-            found = session.exec(
-                select(Account.platform, Account.id, Account.name).where(
-                    Account.workspace_id == self.query.workspace_id
-                )
-            ).all()
-        return {AccountKey(platform, account_id): name for platform, account_id, name in found}
-
-    def _check_names(self, known: Iterable[AccountKey]) -> None:
-        keys = list(known)
-        for kind, asked, there in (
-            ("platform", self.platforms, {key.platform for key in keys}),
-            ("account", self.accounts, {key.account_id for key in keys}),
-        ):
-            unknown = sorted(set(asked or ()) - there)
-            if unknown:
-                raise UnknownName(
-                    f"There is no {kind} {', '.join(unknown)} here; "
-                    + (f"there are {', '.join(sorted(there))}." if there else "nothing is connected yet.")
-                )
 
     def _sums(self, keys: tuple[str, ...], *, per_day: bool) -> pa.Table:
         """Return the sums of each key and currency, and of each day where asked."""

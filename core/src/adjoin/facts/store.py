@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
+from uuid import uuid4
 
 from adjoin.ads.datasets import DATASETS, arrow_schema
 from adjoin.ads.v2 import DateWindow
-from adjoin.errors import BadInput, StoreDamaged, UnknownName, WrongResult
+from adjoin.errors import BadInput, UnknownName, WrongResult
 from adjoin.facts import sums
-from adjoin.facts._parquet import ParquetFile, checksum, explained
+from adjoin.facts._parquet import ParquetFile
+from adjoin.facts.files import Files, LocalFiles, StoredFile, open_files
 from adjoin.facts.layout import STAGING, safe_part, staged_path
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from adjoin.settings import Settings
 
 __all__ = ["FactStore", "StagedFile", "StagedWriter"]
 
@@ -34,13 +39,27 @@ class StagedFile:
 
 
 class FactStore:
-    """The folder of fact files.
+    """The fact files, in a folder of this machine or in object storage.
 
-    Files are written once and never changed; the database says which are current.
+    Files are written once and never changed; the database says which are current. Paths are relative to the store's
+    root. Methods block and are safe in threads. They raise StateError where the store cannot be used, and StoreDamaged
+    for a file that is gone or changed.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, files: Files | None = None) -> None:
+        """Take the home folder, and where the files are kept when that is not below it."""
         self.root = root
+        self.files: Files = LocalFiles(root) if files is None else files
+
+    @classmethod
+    def open(cls, settings: Settings, environ: Mapping[str, str] | None = None) -> Self:
+        """Return the store that the operator has set. Raises BadInput for a setting that cannot be used."""
+        return cls(settings.home, open_files(settings, environ))
+
+    @property
+    def where(self) -> str:
+        """The store in words for people: a folder, or a URL without secrets."""
+        return self.files.where
 
     def stage(
         self,
@@ -56,36 +75,91 @@ class FactStore:
         if dataset not in DATASETS:
             raise UnknownName(f"There is no dataset {dataset!r}; there are {', '.join(DATASETS)}.")
         path = staged_path(run_id=run_id, slice_id=slice_id, dataset=dataset)
-        return StagedWriter(self.root, path, dataset=dataset, platform=platform, account_id=account_id, window=window)
+        file = self.create(path, arrow_schema(dataset))
+        return StagedWriter(file, path, dataset=dataset, platform=platform, account_id=account_id, window=window)
+
+    def create(self, path: str, schema: pa.Schema, *, compression_level: int | None = None) -> ParquetFile:
+        """Return a new file to write. When its `publish` returns, the store has it; before that, nothing of it.
+
+        The level is that of zstd, None for its default.
+        """
+        return ParquetFile(
+            self.files.draft(path), schema, keep=partial(self._keep, path), compression_level=compression_level
+        )
+
+    def take(self, path: str, source: Path, *, checksum: str) -> None:
+        """Keep a copy of a finished file of this machine under a path; the source stays."""
+        self.files.take(path, source, checksum=checksum)
+
+    def local(self, path: str, *, expected: str, size: int | None = None) -> Path:
+        """Return a file of this machine to read, with the content of the store's file.
+
+        With a local store it is the file itself, not read here; only its size is compared where one is given. From
+        object storage it is a copy, fetched once and checked against the checksum; it stays readable for an hour
+        after each call. StoreDamaged names a file that is gone or changed.
+        """
+        return self.files.local(path, expected=expected, size=size)
 
     def intact(self, path: str, *, expected: str) -> Path:
-        """Return the absolute path of a file whose checksum is as expected; StoreDamaged names one that is not."""
-        absolute = self.root / path
-        try:
-            found = checksum(absolute)
-        except OSError as error:
-            raise StoreDamaged(f"The fact file {absolute} cannot be read: {error.strerror}. {_REMEDY}") from error
-        if found != expected:
-            raise StoreDamaged(f"The fact file {absolute} is damaged: its checksum has changed. {_REMEDY}")
-        return absolute
+        """Return a file of this machine to read, after comparing its checksum; StoreDamaged names one that is not so.
+
+        From object storage it is a copy, as from `local`, and the store was asked whether it still has the file.
+        """
+        return self.files.intact(path, expected=expected)
+
+    def verify(self, path: str, *, expected: str) -> None:
+        """Read the whole of the stored file, past any cache; StoreDamaged unless it has the checksum."""
+        self.files.verify(path, expected=expected)
+
+    def size(self, path: str) -> int | None:
+        """Return the size of a stored file in bytes, or None when there is none."""
+        return self.files.size(path)
+
+    def list(self, folder: str) -> Iterator[StoredFile]:
+        """Yield all finished files below a folder, such as `layout.FACTS` or `layout.STAGING`, in no order."""
+        return self.files.list(folder)
+
+    def scratch(self, run_id: str) -> Path:
+        """Return a run's folder of this machine for what is spilled; it goes with `clear_staging`."""
+        return self.files.scratch(f"{STAGING}/{safe_part(run_id)}")
 
     def clear_staging(self, run_id: str) -> None:
         """Remove what a run has staged. Harmless when there is nothing."""
-        folder = self.root / STAGING / safe_part(run_id)
-        with explained(folder):
-            if folder.exists():
-                shutil.rmtree(folder)
+        self.files.clear(f"{STAGING}/{safe_part(run_id)}")
+
+    def sweep_drafts(self, *, older_than: datetime, keep: Collection[str] = (), folders: Collection[str] = ()) -> int:
+        """Remove half-written files of killed processes, last written before a time; return how many.
+
+        `keep` are ids of runs whose drafts stay: a slow slice may not write for hours. So do those below `folders`,
+        such as the accounts that are being committed: a clock that jumps must not make their drafts old.
+        """
+        kept = [f"{STAGING}/{safe_part(run_id)}" for run_id in keep]
+        return self.files.sweep(older_than=older_than, keep=[*kept, *(folder.rstrip("/") for folder in folders)])
 
     def remove(self, path: str) -> None:
         """Remove one file, as one that was written for a commit that did not happen.
 
         Harmless when it is gone.
         """
-        with explained((self.root / path).parent):
-            (self.root / path).unlink(missing_ok=True)
+        self.files.remove(path)
 
+    def check(self) -> None:
+        """Write, read and remove a small file, as `adjoin doctor` does. Raises StateError where that fails."""
+        import pyarrow as pa
 
-_REMEDY = "Restore it from a backup, or sync these days again with `adjoin sync --since ... --until ...`."
+        run_id = f"check-{uuid4().hex}"
+        path = staged_path(run_id=run_id, slice_id="check", dataset="check")
+        schema = pa.schema([pa.field("here", pa.string())])
+        with self.create(path, schema) as file:
+            file.append(pa.RecordBatch.from_pydict({"here": ["yes"]}, schema=schema))
+            found = file.publish()
+        try:
+            self.verify(path, expected=found)
+        finally:
+            self.clear_staging(run_id)
+
+    def _keep(self, path: str, draft: Path, checksum: str) -> None:
+        self.files.keep(path, draft, checksum=checksum)
 
 
 class StagedWriter:
@@ -98,7 +172,7 @@ class StagedWriter:
 
     def __init__(
         self,
-        root: Path,
+        file: ParquetFile,
         path: str,
         *,
         dataset: str,
@@ -115,7 +189,7 @@ class StagedWriter:
         self._window = window
         self._schema = arrow_schema(dataset)
         self._metrics = DATASETS[dataset].metrics
-        self._file = ParquetFile(root / path, self._schema)
+        self._file = file
         self._sums: sums.Sums = dict.fromkeys(self._metrics)
         self._staged: StagedFile | None = None
 
