@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from adjoin.ads import v2
-from adjoin.sync.planner import Listing, account_today, plan_account, windows_of
+from adjoin.sync.planner import (
+    CHUNK_DAYS,
+    Listing,
+    account_today,
+    days_in_reach,
+    newest_unread,
+    plan_account,
+    windows_of,
+)
 
 NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
 TODAY = date(2026, 3, 15)
@@ -24,12 +33,16 @@ def facts(**options):
     return v2.Stream(**({"name": "ad_daily", "kind": "facts", "look_back": (v2.LookBack(days=3),)} | options))
 
 
-def planned(*streams, now=NOW, zone="UTC", start=date(2026, 1, 1), fetched=None, listed=None, asked=None):
-    account = v2.Account(id="a1", name="Shop", currency="EUR", time_zone=zone)
-    description = v2.Description(title="P", base_url="", api_version="1", auth=v2.Auth(), streams=streams)
-    return plan_account(
-        account, description, now=now, history_start=start, fetched=fetched or {}, listed=listed, asked=asked
-    )
+def shop(zone="UTC"):
+    return v2.Account(id="a1", name="Shop", currency="EUR", time_zone=zone)
+
+
+def platform(*streams):
+    return v2.Description(title="P", base_url="", api_version="1", auth=v2.Auth(), streams=streams)
+
+
+def planned(*streams, now=NOW, zone="UTC", start=date(2026, 1, 1), fetched=None, **options):
+    return plan_account(shop(zone), platform(*streams), now=now, history_start=start, fetched=fetched or {}, **options)
 
 
 def windows(*streams, **options):
@@ -243,6 +256,101 @@ def test_a_plan_covers_exactly_the_days_that_are_due(tiers, fetched, longest, zo
         assert (day in listed) == due
     assert all(start <= day <= today for day in listed)
     assert [one.until for one in found] == sorted([one.until for one in found], reverse=True)
+
+
+class TestChunks:
+    def test_of_a_long_history_the_newest_months_are_read_first(self):
+        """About a quarter, in whole months, as the files are; what is older is left."""
+        found = windows(facts(), start=date(2024, 6, 10))
+        assert found[0] == window(date(2026, 3, 1), TODAY)
+        assert found[-1] == window(date(2025, 12, 1), date(2025, 12, 31))
+        assert CHUNK_DAYS <= len(days_of(found)) < CHUNK_DAYS + 31
+
+    @pytest.mark.parametrize(("days", "first"), [(122, 122), (123, 105)])
+    def test_a_small_rest_is_no_run_of_its_own(self, days, first):
+        """A third of a chunk more is read along."""
+        assert len(days_of(windows(facts(), start=TODAY - (days - 1) * DAY))) == first
+
+    def test_what_may_be_restated_is_read_besides(self):
+        """However old the gaps are, the look-back window is never left out for them."""
+        fetched = read(date(2026, 3, 1), TODAY, NOW - DAY)
+        found = days_of(windows(facts(), start=date(2024, 6, 10), fetched=fetched))
+        assert {TODAY, TODAY - DAY, TODAY - 2 * DAY} <= found
+        assert min(found) == date(2025, 11, 1)
+
+    def test_backfill_reads_what_was_never_read_and_nothing_else(self):
+        """Up to its day: no list of entities, and no day that is there already."""
+        fetched = read(date(2026, 1, 10), date(2026, 1, 20), NOW - 9 * DAY)
+        entities = v2.Stream(name="ads", kind="entities")
+        found = planned(facts(), entities, fetched=fetched, backfill_until=date(2026, 1, 31))
+        assert {piece.stream for piece in found} == {"ad_daily"}
+        assert [piece.window for piece in found] == [
+            window(date(2026, 1, 21), date(2026, 1, 31)),
+            window(date(2026, 1, 1), date(2026, 1, 9)),
+        ]
+
+    def test_days_that_were_asked_for_come_all_at_once(self):
+        """A person who names days waits for them."""
+        asked = window(date(2025, 1, 1), TODAY)
+        assert len(days_of(windows(facts(), asked=asked))) == asked.days
+
+    def test_the_newest_unread_day_is_where_backfill_begins(self):
+        streams = facts(), facts(name="account_daily", retention_days=30)
+        known = {"ad_daily": {date(2026, 3, 15) - n * DAY for n in range(40)}, "account_daily": set()}
+
+        def newest(**options):
+            return newest_unread(
+                shop(), platform(*streams), now=NOW, history_start=date(2026, 1, 1), read=known, **options
+            )
+
+        assert newest() == TODAY
+        assert newest(until=date(2026, 3, 10)) == date(2026, 3, 10)
+        assert newest(streams=["ad_daily"]) == date(2026, 2, 3)
+        assert newest(until=date(2026, 2, 10)) == date(2026, 2, 3)  # the platform answers for 30 days of the other
+        assert newest(until=date(2025, 12, 31)) is None
+
+
+@given(
+    READ,
+    st.dates(date(2025, 1, 1), date(2026, 4, 1)),
+    st.integers(1, 60),
+    st.one_of(st.none(), st.integers(1, 300)),
+    st.sampled_from(["UTC", "Asia/Tokyo", "America/New_York"]),
+)
+def test_enough_runs_read_every_missing_day_exactly_once(fetched, start, chunk, retention, zone):
+    """The first run and the backfill after it, each from the newest day that is still missing, come to an end.
+
+    Together they plan each day within reach that was never read once, newest runs first, and no other day twice.
+    """
+    stream = facts(retention_days=retention)
+    when = {day: at.replace(tzinfo=UTC) for day, at in fetched.items()}
+    today = account_today(shop(zone), NOW)
+    missing = {day for day in days_in_reach(stream, today, start) if day not in when}
+    runs, until, known = [], None, dict(when)
+    while True:
+        options = {"now": NOW, "history_start": start}
+        plan = plan_account(
+            shop(zone),
+            platform(stream),
+            fetched={"ad_daily": known},
+            backfill_until=until,
+            chunk_days=chunk,
+            **options,
+        )
+        listed = [piece.window.since + n * DAY for piece in plan for n in range(piece.window.days)]
+        assert len(listed) == len(set(listed))
+        runs.append(set(listed) - set(when))
+        read = {"ad_daily": known.keys() | set(listed)}
+        older = newest_unread(shop(zone), platform(stream), read=read, until=until, **options)
+        known |= dict.fromkeys(listed, NOW)
+        if older is None:
+            break
+        assert until is None or older < until
+        until = older
+    for newer, older_run in pairwise(runs):
+        assert min(newer) > max(older_run)
+    assert sum(map(len, runs)) == len(missing)
+    assert set().union(*runs) == missing
 
 
 HOUR = timedelta(hours=1)

@@ -15,6 +15,7 @@ from adjoin.errors import ErrorKind, Fenced, PlatformError, StateError
 from adjoin.kernel import Kernel
 from adjoin.sync import commit, runs
 from adjoin.sync.planner import PlannedSlice
+from adjoin.sync.states import SliceEvent
 
 START = date(2026, 3, 5)
 
@@ -134,7 +135,7 @@ class TestFence:
         for write in (
             lambda: book.plan(late, [part], now=now),
             lambda: book.split(late, piece, [part], now=now),
-            lambda: book.update_slice(late, piece, now=now, state=SliceState.FAILED),
+            lambda: book.move_slice(late, piece, SliceEvent.FAIL, now=now),
             lambda: book.release(late, now=now),
             lambda: book.finish(late, now=now, state=RunState.FAILED, error="late"),
         ):
@@ -155,8 +156,8 @@ class TestFence:
         """The same attempt cannot write after the end of the run, either."""
         any_house.execute(any_house.now)
         with pytest.raises(Fenced):
-            any_house.book.update_slice(
-                any_house.now, any_house.slices(late)[0], now=any_house.clock.now(), state=SliceState.PLANNED
+            any_house.book.move_slice(
+                any_house.now, any_house.slices(late)[0], SliceEvent.REPEAT, now=any_house.clock.now()
             )
 
 

@@ -16,6 +16,7 @@ from adjoin.errors import Fenced, UnknownName
 from adjoin.sync import runs
 from adjoin.sync.planner import PlannedSlice
 from adjoin.sync.runs import RunBook
+from adjoin.sync.states import SliceEvent
 
 HOUR = timedelta(hours=1)
 
@@ -80,6 +81,7 @@ from datetime import UTC, datetime
 from adjoin.db import Store
 from adjoin.db.models import RunTrigger
 from adjoin.sync.runs import RunBook
+from adjoin.sync.states import SliceEvent
 with Store.open(sys.argv[1]) as store:
     print("ready", flush=True)
     sys.stdin.readline()
@@ -183,20 +185,27 @@ def test_progress_counts_each_slice_once(any_house):
         run = house.book.get("default", attempt.run_id)
         return run.slices_done, run.slices_total, run.rows
 
+    def move(piece, event, **changes):
+        house.book.move_slice(attempt, piece, event, now=now, **changes)
+
     first, second = house.book.plan(attempt, slices(1, 2), now=now)
     assert progress() == (0, 2, 0)
-    house.book.update_slice(attempt, first, now=now, state=SliceState.FETCHING)
-    house.book.update_slice(attempt, first, now=now, state=SliceState.STAGED, rows=10)
+    move(first, SliceEvent.START)
+    move(first, SliceEvent.STAGE, rows=10)
     assert progress() == (1, 2, 10)
+    move(second, SliceEvent.START)
     parts = house.book.split(attempt, second, slices(2, 3), now=now)
     assert progress() == (2, 4, 10)
     assert [one.id for one in parts] == [f"{attempt.run_id}-00000{n}" for n in (2, 3)]
-    house.book.update_slice(attempt, parts[0], now=now, state=SliceState.FAILED, error="no")
+    move(parts[0], SliceEvent.FAIL, error="no")
     assert progress() == (3, 4, 10)
-    house.book.update_slice(attempt, first, now=now, state=SliceState.PLANNED, rows=0)
+    move(first, SliceEvent.REPEAT, rows=0)
     assert progress() == (2, 4, 0)
+    move(parts[0], SliceEvent.REPEAT)
+    assert progress() == (1, 4, 0)
     for piece in (first, *parts):
-        house.book.update_slice(attempt, piece, now=now, state=SliceState.STAGED, rows=5)
+        move(piece, SliceEvent.START)
+        move(piece, SliceEvent.STAGE, rows=5)
     assert progress() == (4, 4, 15)
 
 
@@ -211,7 +220,7 @@ def test_a_split_happens_whole_or_not_at_all(house, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(runs, "_change", die)
+        patch.setattr(runs, "move_slice", die)
         with pytest.raises(KeyboardInterrupt):
             house.book.split(attempt, whole, slices(1, 2), now=now)
     assert [one.state for one in house.slices(attempt)] == [SliceState.PLANNED]

@@ -178,7 +178,7 @@ def _accounts(sandbox: httpx.Client, done: Sequence[tuple[Run, Connection]]) -> 
     platforms = sandbox.get("/_sandbox/world").raise_for_status().json()["platforms"]
     return [
         (connection.platform, account["id"])
-        for _, connection in done
+        for connection in {connection.id: connection for _, connection in done}.values()
         for account in platforms[connection.platform]["accounts"]
     ]
 

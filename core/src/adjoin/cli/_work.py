@@ -18,6 +18,7 @@ __all__ = ["work_off"]
 
 _REDRAW = 0.2  # seconds between two looks at the progress
 _ASK_AGAIN = 1.0  # seconds until a waiting process tries to become the executing one
+_PATIENCE = 3.0  # seconds until it is said that no worker takes a run: one may be starting
 
 
 def work_off(runtime: Runtime, run_ids: Sequence[str], *, quiet: bool) -> None:
@@ -25,6 +26,9 @@ def work_off(runtime: Runtime, run_ids: Sequence[str], *, quiet: bool) -> None:
 
     If that process goes away the runs are executed here. An interruption gives them back to the queue.
     """
+    if runtime.settings.executor == "workers":
+        _await_workers(runtime, run_ids, quiet=quiet)
+        return
     waiting = False
     with _shown(runtime, run_ids, quiet=quiet) as show:
         while True:
@@ -37,6 +41,29 @@ def work_off(runtime: Runtime, run_ids: Sequence[str], *, quiet: bool) -> None:
             if not waiting:
                 say("another process executes the runs; waiting for it")
                 waiting = True
+            time.sleep(_ASK_AGAIN)
+
+
+def _await_workers(runtime: Runtime, run_ids: Sequence[str], *, quiet: bool) -> None:
+    """Wait for workers to execute the runs, and say so where there is none that could."""
+    from adjoin.sync.workers.registry import live_workers, waiting_for_plugins
+
+    _ = runtime.executor  # complains where the queue is missing
+    said: set[str] = set()
+    patience = time.monotonic() + _PATIENCE
+    with _shown(runtime, run_ids, quiet=quiet) as show:
+        while not show():
+            now = runtime.clock.now()
+            if time.monotonic() < patience:
+                troubles = []
+            elif live_workers(runtime.store, now=now):
+                troubles = waiting_for_plugins(runtime.store, now=now)
+            else:
+                troubles = ["no worker is running, so the runs wait; start one with `adjoin worker`"]
+            for trouble in troubles:
+                if trouble not in said:
+                    say(trouble)
+                    said.add(trouble)
             time.sleep(_ASK_AGAIN)
 
 
@@ -95,15 +122,21 @@ def _shown(runtime: Runtime, run_ids: Sequence[str], *, quiet: bool) -> Iterator
         bars = {run_id: progress.add_task("waiting", total=None, rows=0) for run_id in run_ids}
 
         def show() -> bool:
-            found = [runtime.runs.get(DEFAULT_WORKSPACE, run_id) for run_id in run_ids]
-            for run in found:
+            """Draw how far the runs are, each with those that read its older history; True when all have ended."""
+            ended = True
+            for run_id, bar in bars.items():
+                first = runtime.runs.get(DEFAULT_WORKSPACE, run_id)
+                chain = [first, *runtime.runs.backfill_after(first)]
+                current = next((run for run in chain if not run.state.ended), chain[-1])
+                history = f", history to {current.until}" if current is not first else ""
                 progress.update(
-                    bars[run.id],
-                    description=f"{labels.get(run.connection_id, 'connection')}: {run.state}",
-                    total=run.slices_total or None,
-                    completed=run.slices_done,
-                    rows=run.rows,
+                    bar,
+                    description=f"{labels.get(first.connection_id, 'connection')}: {current.state}{history}",
+                    total=sum(run.slices_total for run in chain) or None,
+                    completed=sum(run.slices_done for run in chain),
+                    rows=sum(run.rows for run in chain),
                 )
-            return all(run.state.ended for run in found)
+                ended = ended and current.state.ended
+            return ended
 
         yield show

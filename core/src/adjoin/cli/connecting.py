@@ -1,9 +1,10 @@
-"""Commands that connect platforms: connect, connections."""
+"""Commands that connect platforms: connect, connections, connections history."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import typer
@@ -12,16 +13,20 @@ from adjoin.cli._output import print_json, print_table, say
 
 if TYPE_CHECKING:
     from adjoin.ads.v2 import CodeGrant, Consent, Credential, Description
+    from adjoin.db.models import Connection
     from adjoin.runtime import Runtime
     from adjoin.sync.connections import Connected
 
 __all__ = ["connect_platform", "register"]
 
 
+_commands = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("connect")(connect)
-    app.command("connections")(connections)
+    app.add_typer(_commands, name="connections")
 
 
 def connect(
@@ -146,11 +151,17 @@ def _ask_for_token(description: Description) -> Credential:
     return Credential(access_token=text.strip())
 
 
-def connections(as_json: bool = typer.Option(False, "--json", help="Print the connections as JSON.")) -> None:
-    """Show the connections and how they are.
+@_commands.callback(invoke_without_command=True)
+def connections(
+    context: typer.Context,
+    as_json: bool = typer.Option(False, "--json", help="Print the connections as JSON."),
+) -> None:
+    """Show the connections and how they are, or say how far back one is read.
 
     Example: adjoin connections
     """
+    if context.invoked_subcommand is not None:
+        return
     from adjoin.db.models import DEFAULT_WORKSPACE
     from adjoin.runtime import Runtime
     from adjoin.settings import load_settings
@@ -166,6 +177,7 @@ def connections(as_json: bool = typer.Option(False, "--json", help="Print the co
                     "label": one.label,
                     "state": str(one.state),
                     "expires_at": one.expires_at,
+                    "history_start": one.history_start,
                     "last_sync_at": one.last_sync_at,
                     "last_error": one.last_error,
                     "warning": one.warning,
@@ -196,3 +208,74 @@ def connections(as_json: bool = typer.Option(False, "--json", help="Print the co
         ],
         empty="There is no connection yet. Run `adjoin connect PLATFORM`.",
     )
+
+
+@_commands.command("history")
+def history(
+    connection: str = typer.Argument(help="The platform, or the label or id of the connection where it has several."),
+    since: str = typer.Option("", "--since", metavar="DAY", help="The first day to read; without it, what is set."),
+    as_json: bool = typer.Option(False, "--json", help="Print what is set as JSON."),
+) -> None:
+    """Say from which day on a connection is read. Older days come in with the next syncs, newest first.
+
+    What was read before that day stays where it is.
+
+    Example: adjoin connections history meta --since 2024-01-01
+    """
+    from adjoin.cli.syncing import parse_day
+    from adjoin.db.models import DEFAULT_WORKSPACE, Connection
+    from adjoin.errors import BadInput
+    from adjoin.runtime import Runtime
+    from adjoin.settings import load_settings
+
+    with Runtime(load_settings()) as runtime:
+        chosen = _choose(runtime, connection)
+        now = runtime.clock.now()
+        if since:
+            first = parse_day(since, "--since")
+            if first > now.date():
+                raise BadInput(
+                    f"--since {first} lies in the future; history begins today ({now:%Y-%m-%d}) at the latest"
+                )
+            with runtime.store.write() as session:
+                stored = session.get_one(Connection, (DEFAULT_WORKSPACE, chosen.id))
+                stored.history_start = first
+                session.add(stored)
+            chosen = stored
+        description = runtime.connections.describe(chosen.platform)
+        days = runtime.settings.history_days
+    kept = [stream.retention_days for stream in description.streams if stream.kind == "facts" and stream.retention_days]
+    if as_json:
+        print_json(
+            {
+                "connection_id": chosen.id,
+                "platform": chosen.platform,
+                "history_start": chosen.history_start,
+                "history_days": None if chosen.history_start else days,
+                "retention_days": min(kept, default=None),
+            }
+        )
+        return
+    begin = chosen.history_start or f"{days} days before the day of the sync (ADJOIN_HISTORY_DAYS)"
+    say(f"{chosen.label} is read from {begin} on")
+    if kept:
+        reach = now.date() - timedelta(days=min(kept))
+        if chosen.history_start is not None and chosen.history_start < reach:
+            say(f"  {description.title} answers for all datasets from about {reach} on; older days are left out")
+
+
+def _choose(runtime: Runtime, name: str) -> Connection:
+    """Return the connection that a platform, a label or the start of an id names."""
+    from adjoin.db.models import DEFAULT_WORKSPACE
+    from adjoin.errors import BadInput, UnknownName
+
+    every = runtime.connections.find(DEFAULT_WORKSPACE)
+    found = [one for one in every if name in (one.platform, one.label)]
+    found = found or [one for one in every if name and one.id.startswith(name)]
+    if not found:
+        there = ", ".join(sorted({one.platform for one in every})) or "none; run `adjoin connect PLATFORM`"
+        raise UnknownName(f"there is no connection {name!r}; there are {there}")
+    if len(found) > 1:
+        ids = ", ".join(f"{one.id[:8]} ({one.label})" for one in found)
+        raise BadInput(f"{name!r} names several connections; give the id of one: {ids}")
+    return found[0]

@@ -1,15 +1,16 @@
-"""Commands that sync and show runs: sync, runs."""
+"""The command that syncs."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
-from adjoin.cli._output import print_json, print_table, say
+from adjoin.cli._output import print_json, say
 from adjoin.cli._work import work_off
+from adjoin.cli.runs import run_as_json, what_to_know
 
 if TYPE_CHECKING:
     from adjoin.db.models import Connection, Run
@@ -22,9 +23,8 @@ _PARTLY = 3
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands."""
+    """Add the command."""
     app.command("sync")(sync)
-    app.command("runs")(runs)
 
 
 def sync(
@@ -33,9 +33,12 @@ def sync(
     dataset: list[str] = typer.Option([], "--dataset", help="Only this dataset; may be repeated."),
     since: str = typer.Option("", "--since", metavar="DAY", help="Read these days again, from this one on."),
     until: str = typer.Option("", "--until", metavar="DAY", help="The last day to read again (default: today)."),
+    full: bool = typer.Option(False, "--full", help="List all campaigns, ads and the like again, not just changes."),
     as_json: bool = typer.Option(False, "--json", help="Print the runs as JSON."),
 ) -> None:
     """Sync all connections and wait for the end. Exit code 0 done, 1 failed, 3 partly.
+
+    Reads what is new, may have changed or is missing; a long history is read newest first, by several runs.
 
     Example: adjoin sync --platform meta --since 2026-11-01 --dataset ad_daily
     """
@@ -45,13 +48,20 @@ def sync(
     with Runtime(load_settings()) as runtime:
         asked = _asked(since, until, runtime.clock.now())
         done = sync_connections(
-            runtime, platform=platform or None, asked=asked, accounts=account, datasets=dataset, quiet=as_json
+            runtime,
+            platform=platform or None,
+            asked=asked,
+            accounts=account,
+            datasets=dataset,
+            full=full,
+            quiet=as_json,
         )
     if as_json:
-        print_json([_as_json(run, connection) for run, connection in done])
+        print_json([run_as_json(run, connection) for run, connection in done])
     else:
-        for run, connection in done:
-            say(_sentence(run, connection))
+        for connection_id in dict.fromkeys(connection.id for _, connection in done):
+            mine = [(run, connection) for run, connection in done if connection.id == connection_id]
+            say(_sentence([run for run, _ in mine], mine[0][1]))
     raise typer.Exit(_exit_code([run for run, _ in done]))
 
 
@@ -62,11 +72,13 @@ def sync_connections(
     asked: tuple[date, date] | None = None,
     accounts: Collection[str] = (),
     datasets: Collection[str] = (),
+    full: bool = False,
     quiet: bool = False,
 ) -> list[tuple[Run, Connection]]:
     """Queue a run for each connection, execute it here or wait for the process that does, and return how they ended.
 
-    A run that an earlier process left unfinished is resumed first; what was asked for is then read by a run of its own.
+    Each is followed by the runs that have read its older history. An unfinished run that does not read what was asked
+    for is worked off first; what was asked for is then read by a run of its own.
     """
     from adjoin.db.models import DEFAULT_WORKSPACE
     from adjoin.sync.choosing import choose
@@ -80,84 +92,37 @@ def sync_connections(
         accounts=accounts,
         datasets=datasets,
     )
-    limited = bool(asked or accounts or datasets)
-    queued = []
-    for choice in choices:
-        run, new = _enqueue(runtime, choice)
-        if not new and limited and not _same(run, choice):
-            work_off(runtime, [run.id], quiet=quiet)
-            run, _ = _enqueue(runtime, choice)
-        queued.append((run, choice.connection))
+    queued = [(_enqueue(runtime, choice, full=full, quiet=quiet), choice.connection) for choice in choices]
     work_off(runtime, [run.id for run, _ in queued], quiet=quiet)
-    return [(runtime.runs.get(DEFAULT_WORKSPACE, run.id), connection) for run, connection in queued]
+    done: list[tuple[Run, Connection]] = []
+    for run, connection in queued:
+        ended = runtime.runs.get(DEFAULT_WORKSPACE, run.id)
+        done += [(one, connection) for one in (ended, *runtime.runs.backfill_after(ended))]
+    return done
 
 
-def _same(run: Run, choice: Choice) -> bool:
-    """Say whether an unfinished run is what is asked for."""
-    limits = (set(run.accounts or ()), set(run.streams or ()))
-    days = (run.since, run.until)
-    return days == (choice.days or (None, None)) and limits == (choice.accounts or set(), choice.streams or set())
-
-
-def _enqueue(runtime: Runtime, choice: Choice) -> tuple[Run, bool]:
+def _enqueue(runtime: Runtime, choice: Choice, *, full: bool, quiet: bool) -> Run:
+    """Return the queued run that reads what was chosen; those in its way are worked off."""
     from adjoin.db.models import RunTrigger
+    from adjoin.sync.asking import Scope, covers
 
     since, until = choice.days or (None, None)
-    return runtime.runs.enqueue(
-        workspace_id=choice.connection.workspace_id,
-        connection_id=choice.connection.id,
-        trigger=RunTrigger.PERSON,
-        now=runtime.clock.now(),
-        since=since,
-        until=until,
-        accounts=choice.accounts,
-        streams=choice.streams,
-    )
-
-
-def runs(
-    limit: int = typer.Option(20, "--limit", min=1, help="How many to show, newest first."),
-    as_json: bool = typer.Option(False, "--json", help="Print the runs as JSON."),
-) -> None:
-    """Show the latest sync runs.
-
-    Example: adjoin runs --limit 5
-    """
-    from adjoin.db.models import DEFAULT_WORKSPACE
-    from adjoin.runtime import Runtime
-    from adjoin.settings import load_settings
-
-    with Runtime(load_settings()) as runtime:
-        found = runtime.runs.latest(DEFAULT_WORKSPACE, limit=limit)
-    if as_json:
-        print_json([_as_json(run, connection) for run, connection in found])
-        return
-    print_table(
-        [
-            ("run", False),
-            ("connection", False),
-            ("state", False),
-            ("started (UTC)", False),
-            ("took", True),
-            ("slices", True),
-            ("rows", True),
-            ("what to know", False),
-        ],
-        [
-            (
-                run.id[:8],
-                connection.label,
-                str(run.state),
-                "–" if run.started_at is None else f"{run.started_at:%Y-%m-%d %H:%M:%S}",
-                _took(run),
-                f"{run.slices_done}/{run.slices_total}",
-                f"{run.rows:,}",
-                run.error or _differences(run),
-            )
-            for run, connection in found
-        ],
-        empty="There was no run yet. Run `adjoin sync`.",
-    )
+    scope = Scope(since=since, until=until, accounts=choice.accounts, streams=choice.streams, full=full)
+    while True:
+        run, new = runtime.runs.enqueue(
+            workspace_id=choice.connection.workspace_id,
+            connection_id=choice.connection.id,
+            trigger=RunTrigger.PERSON,
+            now=runtime.clock.now(),
+            since=since,
+            until=until,
+            accounts=choice.accounts,
+            streams=choice.streams,
+            full=full,
+        )
+        if new or covers(run, scope):
+            return run
+        work_off(runtime, [run.id], quiet=quiet)
 
 
 def parse_day(text: str, option: str) -> date:
@@ -188,52 +153,17 @@ def _asked(since: str, until: str, now: datetime) -> tuple[date, date] | None:
     return first, last
 
 
-def _as_json(run: Run, connection: Connection) -> dict[str, Any]:
-    return {
-        "run_id": run.id,
-        "platform": connection.platform,
-        "connection_id": connection.id,
-        "connection": connection.label,
-        "state": str(run.state),
-        "trigger": str(run.trigger),
-        "since": run.since,
-        "until": run.until,
-        "accounts": run.accounts,
-        "streams": run.streams,
-        "started_at": run.started_at,
-        "finished_at": run.finished_at,
-        "slices_done": run.slices_done,
-        "slices_total": run.slices_total,
-        "rows": run.rows,
-        "requests": run.requests,
-        "operations": run.operations,
-        "attempts": run.attempts,
-        "error": run.error,
-        "notes": run.notes,
-        "differences": run.differences,
-    }
+def _sentence(runs: Sequence[Run], connection: Connection) -> str:
+    """Say how the sync of a connection ended: its run, and those that have read its history."""
+    from adjoin.db.models import RunState
 
-
-def _sentence(run: Run, connection: Connection) -> str:
-    text = f"{connection.label}: {run.state}, {run.rows:,} rows in {run.slices_total} slices"
-    if run.error:
-        text += f"; {run.error}"
-    elif run.differences:
-        text += f"; {_differences(run)}"
-    return text
-
-
-def _differences(run: Run) -> str:
-    unknown = [one for one in run.differences if not one["known"]]
-    if unknown:
-        return f"{len(unknown)} unexplained differences between grains (see `adjoin runs --json`)"
-    return f"{len(run.differences)} known differences between grains" if run.differences else ""
-
-
-def _took(run: Run) -> str:
-    if run.started_at is None or run.finished_at is None:
-        return "–"
-    return f"{(run.finished_at - run.started_at).total_seconds():.1f} s"
+    odd = next((run for run in runs if run.state is not RunState.SUCCEEDED), None)
+    rows, slices = sum(run.rows for run in runs), sum(run.slices_total for run in runs)
+    text = f"{connection.label}: {(odd or runs[0]).state}, {rows:,} rows in {slices} slices"
+    if len(runs) > 1:
+        text += f" ({len(runs)} runs, newest days first)"
+    known = what_to_know(odd) if odd is not None else next(filter(None, map(what_to_know, runs)), "")
+    return f"{text}; {known}" if known else text
 
 
 def _exit_code(ended: Sequence[Run]) -> int:

@@ -11,13 +11,14 @@ from typing import TypeVar
 
 from adjoin.ads import v2
 from adjoin.clock import Clock
-from adjoin.db.models import Connection, EntityKind, Slice, SliceState
+from adjoin.db.models import Connection, EntityKind, Slice
 from adjoin.errors import Fenced, StateError, WrongResult
 from adjoin.facts.store import FactStore, StagedWriter
 from adjoin.http.client import ApiClient
 from adjoin.kernel import Kernel
 from adjoin.sync.entities import mark_gone, save_entities
 from adjoin.sync.runs import Attempt, RunBook
+from adjoin.sync.states import SliceEvent
 
 __all__ = ["SliceReader"]
 
@@ -47,9 +48,9 @@ class SliceReader:
 
     async def read(self, account: v2.Account, piece: Slice) -> None:
         """Read a slice from its start to its end. Raises PlatformError, PluginError, StateError or Fenced."""
-        await self._update(
+        await self._move(
             piece,
-            state=SliceState.FETCHING,
+            SliceEvent.START,
             attempts=piece.attempts + 1,
             started_at=self.clock.now(),
             asked_at=self.client.now(),
@@ -97,9 +98,7 @@ class SliceReader:
                     kind=kind,
                     seen_since=piece.started_at,
                 )
-        self.book.update_slice(
-            self.attempt, piece, now=now, state=SliceState.COMMITTED, rows=count, error=None, finished_at=now
-        )
+        self.book.move_slice(self.attempt, piece, SliceEvent.COMMIT, now=now, rows=count, error=None, finished_at=now)
 
     async def _read_facts(self, account: v2.Account, piece: Slice, window: v2.DateWindow) -> None:
         request = v2.ReadRequest(stream=piece.stream, account=account, window=window)
@@ -127,9 +126,9 @@ class SliceReader:
                     await _in_thread(partial(writers[batch.dataset].append, batch.rows))
             staged = [await _in_thread(writer.close) for writer in writers.values()]
         try:
-            await self._update(
+            await self._move(
                 piece,
-                state=SliceState.STAGED,
+                SliceEvent.STAGE,
                 rows=sum(file.rows for file in staged),
                 staged=[asdict(file) for file in staged],
                 totals=dict(staged[0].sums),
@@ -147,8 +146,8 @@ class SliceReader:
         hook = self.kernel.stream(v2.Ads.read)
         return hook.stream(self.connection.platform, request=request, client=self.client)
 
-    async def _update(self, piece: Slice, **changes: object) -> None:
-        await asyncio.to_thread(self.book.update_slice, self.attempt, piece, now=self.clock.now(), **changes)
+    async def _move(self, piece: Slice, event: SliceEvent, **changes: object) -> None:
+        await asyncio.to_thread(self.book.move_slice, self.attempt, piece, event, now=self.clock.now(), **changes)
 
     def _wrong(self, what: str) -> WrongResult:
         return WrongResult(f"plugin {self.connection.platform!r} {what}", plugin=self.connection.platform)

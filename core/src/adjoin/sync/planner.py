@@ -9,7 +9,21 @@ from zoneinfo import ZoneInfo
 
 from adjoin.ads.v2 import Account, DateWindow, Description, Stream
 
-__all__ = ["Listing", "PlannedSlice", "account_today", "first_readable_day", "plan_account", "windows_of"]
+__all__ = [
+    "CHUNK_DAYS",
+    "Listing",
+    "PlannedSlice",
+    "account_today",
+    "days_in_reach",
+    "first_readable_day",
+    "newest_unread",
+    "plan_account",
+    "windows_of",
+]
+
+#: How many days that were never read a run reads of a stream, the newest ones. The rest is left to the runs after it,
+#: so that fresh figures are there first. A chunk goes on to the start of its oldest month: files hold whole months.
+CHUNK_DAYS = 92
 
 #: The part of a tier's interval after which it counts as passed. A run at the same hour of each day comes a little less
 #: than a day after the last one had read, and must not wait for another day.
@@ -54,13 +68,17 @@ def plan_account(
     fetched: Mapping[str, Mapping[date, datetime]],
     listed: Mapping[str, Listing] | None = None,
     asked: DateWindow | None = None,
+    backfill_until: date | None = None,
     streams: Collection[str] | None = None,
+    chunk_days: int = CHUNK_DAYS,
 ) -> list[PlannedSlice]:
     """Return the slices for one account: entities first, then facts with the newest days first.
 
-    `fetched` says per dataset when each committed day was last read, `listed` per list of entities when that was. With
-    `asked`, exactly those days are read again, as far as the platform still answers for them; without it, the days that
-    the rules call for. `streams` limits it to some of them.
+    `fetched` says per stream when each committed day was last read, `listed` per list of entities when that was; a list
+    that it does not name is read from end to end. Without more, these are the days that the rules call for, but of
+    those that were never read only the newest chunk. With `asked`, exactly those days are read again, as far as the
+    platform still answers for them. With `backfill_until`, only the newest chunk of the days up to that one that were
+    never read, and no entities. `streams` limits it to some of them.
     """
     today = account_today(account, now)
     offered = [stream for stream in description.streams if streams is None or stream.name in streams]
@@ -72,23 +90,53 @@ def plan_account(
             updated_since=_changes_since(stream, (listed or {}).get(stream.name), now),
         )
         for stream in offered
-        if stream.kind == "entities"
+        if stream.kind == "entities" and backfill_until is None
     ]
     facts: list[PlannedSlice] = []
     for stream in offered:
         if stream.kind != "facts":
             continue
-        first = _first_day(stream, today, history_start if asked is None else asked.since)
+        read = fetched.get(stream.name, {})
         if asked is not None:
-            days: Iterable[date] = _days(first, min(asked.until, today))
+            days: Iterable[date] = days_in_reach(stream, today, asked.since, until=asked.until)
         else:
-            days = _due(stream, first, today, now, ZoneInfo(account.time_zone), fetched.get(stream.name, {}))
+            reach = list(days_in_reach(stream, today, history_start, until=backfill_until))
+            days = _newest([day for day in reach if day not in read], chunk_days)
+            if backfill_until is None:
+                days = [*days, *_restated(stream, reach, today, now, ZoneInfo(account.time_zone), read)]
         facts += [
             PlannedSlice(account_id=account.id, stream=stream.name, window=window)
             for window in windows_of(days, stream.max_window_days)
         ]
     facts.sort(key=lambda piece: piece.window.until if piece.window else date.max, reverse=True)
     return planned + facts
+
+
+def newest_unread(
+    account: Account,
+    description: Description,
+    *,
+    now: datetime,
+    history_start: date,
+    read: Mapping[str, Collection[date]],
+    until: date | None = None,
+    streams: Collection[str] | None = None,
+) -> date | None:
+    """Return the newest day within reach that some stream of facts has not read, None where there is none."""
+    today = account_today(account, now)
+    unread = [
+        max((day for day in days_in_reach(stream, today, history_start, until=until) if day not in known), default=None)
+        for stream in description.streams
+        if stream.kind == "facts" and (streams is None or stream.name in streams)
+        for known in [read.get(stream.name, ())]
+    ]
+    return max((day for day in unread if day is not None), default=None)
+
+
+def days_in_reach(stream: Stream, today: date, since: date, *, until: date | None = None) -> Iterator[date]:
+    """Yield the days from `since` to `until` or today that the platform answers for, oldest first."""
+    first = max(since, first_readable_day(stream, today) or since)
+    return _days(first, today if until is None else min(until, today))
 
 
 def windows_of(days: Iterable[date], longest: int) -> list[DateWindow]:
@@ -125,29 +173,32 @@ def first_readable_day(stream: Stream, today: date) -> date | None:
     return None if stream.retention_days is None else today - timedelta(days=stream.retention_days)
 
 
-def _first_day(stream: Stream, today: date, wanted: date) -> date:
-    return max(wanted, first_readable_day(stream, today) or wanted)
+def _newest(days: list[date], most: int) -> list[date]:
+    """Return the newest of these days, which come oldest first: about `most`, in whole months, and no small rest."""
+    if len(days) <= most + most // 3:
+        return days
+    first = days[-most].replace(day=1)
+    return [day for day in days if day >= first]
 
 
-def _due(
+def _restated(
     stream: Stream,
-    first: date,
+    reach: Iterable[date],
     today: date,
     now: datetime,
     zone: ZoneInfo,
     fetched: Mapping[date, datetime],
 ) -> Iterator[date]:
-    """Yield the days that must be read.
+    """Yield the days that were read and must be read again.
 
-    A day is due when it was never read; when a look-back tier covers it and the tier's interval has passed; or when it
-    left the last tier before it was read for the last time, as after a long standstill. A day that was read before it
-    was over is read again where nothing is ever restated, too.
+    That is so when a look-back tier covers a day and the tier's interval has passed; or when it left the last tier
+    before it was read for the last time, as after a long standstill. A day that was read before it was over is read
+    again where nothing is ever restated, too.
     """
     horizon = max([tier.days for tier in stream.look_back] + [1])
-    for day in _days(first, today):
+    for day in reach:
         read_at = fetched.get(day)
         if read_at is None:
-            yield day
             continue
         age = (today - day).days
         if age >= horizon:

@@ -114,7 +114,7 @@ class House:
                 session.add(account)
 
     def sync(self, connection: Connection) -> Run:
-        """Run a sync of a connection to its end and return what became of it."""
+        """Run a sync of a connection to its end and return what became of it, after the runs that read its history."""
         book = RunBook(self.store)
         now = self.clock.now()
         book.enqueue(workspace_id=DEFAULT_WORKSPACE, connection_id=connection.id, trigger=RunTrigger.PERSON, now=now)
@@ -128,8 +128,11 @@ class House:
             clock=self.clock,
             history_days=self.history_days,
         )
-        asyncio.run(engine.execute(attempt))
-        return book.get(DEFAULT_WORKSPACE, attempt.run_id)
+        first = attempt
+        while attempt is not None:
+            asyncio.run(engine.execute(attempt))
+            attempt = book.take_next(now=self.clock.now())
+        return book.get(DEFAULT_WORKSPACE, first.run_id)
 
     # --- what came of it --------------------------------------------------------------------------------------------
 
