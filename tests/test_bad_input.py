@@ -135,7 +135,7 @@ def test_a_damaged_fact_file_is_named_by_report_and_doctor_and_healed_by_a_sync(
     damaged = next((synced / "facts").rglob("account_daily/2026-03/*.parquet"))
     damaged.write_bytes(b"PAR1 no more")
     complains(adjoin("report", *days), 1, str(damaged), "adjoin sync")
-    assert str(damaged) in "".join(one["detail"] for one in adjoin("doctor", "--json").json)
+    assert damaged.name in "".join(one["detail"] for one in adjoin("doctor", "--deep", "--json").json)
     assert adjoin("sync", "--since", "2026-03-01").code == 0
     assert adjoin("report", *days).json["totals"] == before
 

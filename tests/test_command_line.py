@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -132,7 +133,38 @@ def test_the_csv_has_a_line_for_each_row_and_no_formulas(adjoin, synced: Path) -
 
 def test_doctor_finds_a_healthy_installation_healthy(adjoin, synced: Path) -> None:
     answer = adjoin("doctor", "--json")
-    assert (answer.code, {one["state"] for one in answer.json}) == (0, {"ok"})
+    assert (answer.code, {one["state"] for one in answer.json} - {"note"}) == (0, {"ok"})
+    assert {"store", "fact store", "key", "scheduler", "connection Meta Ads"} <= {one["check"] for one in answer.json}
+
+
+def test_doctor_reads_the_fact_files_only_when_asked(adjoin, synced: Path) -> None:
+    for file in (synced / "facts").rglob("*.parquet"):
+        file.write_bytes(b"PAR1 no more")
+    assert adjoin("doctor").code == 0
+    deep = adjoin("doctor", "--deep", "--json")
+    assert (deep.code, {one["check"] for one in deep.json if one["state"] == "failed"}) == (1, {"fact files"})
+
+
+def test_doctor_tells_what_needs_attention_from_what_is_broken(adjoin, synced: Path) -> None:
+    with sqlite3.connect(synced / "adjoin.db") as connection:
+        connection.execute("UPDATE connections SET warning = 'v19 ends soon'")
+    connection.close()
+    answer = adjoin("doctor", "--json")
+    (found,) = [one for one in answer.json if one["state"] == "attention"]
+    assert (answer.code, found["detail"]) == (3, "the platform warns: v19 ends soon")
+    assert found["advice"]
+
+
+def test_doctor_looks_at_connections_where_there_is_no_key(adjoin, synced: Path) -> None:
+    (synced / "key").unlink()
+    answer = adjoin("doctor", "--json")
+    assert answer.code == 1
+    assert {one["check"] for one in answer.json if one["state"] == "failed"} == {"key", "connection Meta Ads"}
+
+
+def test_an_upgrade_says_what_it_did(adjoin, synced: Path) -> None:
+    answer = adjoin("db", "upgrade")
+    assert (answer.code, answer.err.strip()) == (0, "the store has the schema of this release")
 
 
 def test_runs_are_shown_newest_first(adjoin, synced: Path) -> None:

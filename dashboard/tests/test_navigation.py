@@ -56,7 +56,7 @@ def paths(collected: Collected) -> list[str]:
 
 def test_own_pages_come_through_the_contract(kernel: Kernel) -> None:
     """Overview, Sync runs and Plugins are pages of a plugin like any other's."""
-    assert paths(collect(kernel, "owner")) == ["overview", "runs", "plugins"]
+    assert paths(collect(kernel, "owner")) == ["overview", "health", "runs", "plugins"]
 
 
 def test_the_entry_point_is_light() -> None:
@@ -80,7 +80,7 @@ def test_pages_of_plugins_have_their_name_in_the_address(kernel: Kernel) -> None
     """Two plugins may both have a page called `report`."""
     for name in ("alpha", "beta"):
         kernel.add(name, "surface", 1, Contributor(page("report")))
-    assert paths(collect(kernel, "owner"))[3:] == ["p-alpha-report", "p-beta-report"]
+    assert paths(collect(kernel, "owner"))[4:] == ["p-alpha-report", "p-beta-report"]
 
 
 @pytest.mark.parametrize("error", [RuntimeError("boom"), SystemExit(3)])
@@ -88,7 +88,7 @@ def test_a_plugin_that_cannot_list_its_pages_is_a_problem_of_its_own(kernel: Ker
     """The others stay, and the message names the plugin."""
     kernel.add("faulty", "surface", 1, Contributor(error=error))
     collected = collect(kernel, "owner")
-    assert paths(collected) == ["overview", "runs", "plugins"]
+    assert paths(collected) == ["overview", "health", "runs", "plugins"]
     assert [plugin for plugin, _ in collected.problems] == ["faulty"]
 
 
@@ -97,7 +97,7 @@ def test_a_slug_that_is_no_address_is_a_problem(kernel: Kernel, slug: str) -> No
     """The page is left out and said, instead of breaking the menu."""
     kernel.add("odd", "surface", 1, Contributor(page(slug)))
     collected = collect(kernel, "owner")
-    assert len(collected.pages) == 3
+    assert len(collected.pages) == 4
     assert "slug" in collected.problems[0][1]
 
 
@@ -105,7 +105,7 @@ def test_a_slug_that_comes_twice_is_a_problem(kernel: Kernel) -> None:
     """The first one stays."""
     kernel.add("twice", "surface", 1, Contributor(page("one"), page("one")))
     collected = collect(kernel, "owner")
-    assert paths(collected)[3:] == ["p-twice-one"]
+    assert paths(collected)[4:] == ["p-twice-one"]
     assert "taken" in collected.problems[0][1]
 
 

@@ -159,6 +159,78 @@ def test_the_last_failure_shows_its_details(host: Host) -> None:
     assert (failed["Account"], failed["Days"], failed["Why"]) == ("Shop [DE] $", "21 Nov 2026", "Too many requests.")
 
 
+def test_what_is_missing_says_when_it_is_tried_again(host: Host) -> None:
+    """What passes by itself has a time, the rest needs somebody."""
+    again = host.clock.now() + timedelta(minutes=15)
+    change(host, "r-meta", state=RunState.PARTLY, error="Two parts.", retry_at=again)
+    with host.store.write() as session:
+        for kind in ("wait", "invalid"):
+            session.add(
+                Slice(
+                    workspace_id=DEFAULT_WORKSPACE,
+                    run_id="r-meta",
+                    account_id=f"act_{kind}",
+                    stream="ad_daily",
+                    since=page_day(host),
+                    until=page_day(host),
+                    state=SliceState.FAILED,
+                    error="No.",
+                    error_kind=kind,
+                )
+            )
+    page = open_page()
+    assert "tried again by itself: 21 Nov 2026, 06:29 (Europe/Berlin)" in texts(page)
+    table = page.dataframe[1].value.set_index("Account")["Tried again"]
+    assert table["act_wait"] == "21 Nov 2026, 06:29 (Europe/Berlin)"
+    assert table["act_invalid"] == "not by itself: it needs somebody"
+
+
+def test_a_run_can_succeed_with_differences(page_context: Context) -> None:
+    """The state says so, and the count is that of the run: not all of them are kept."""
+    change(page_context.host, "r-meta", unexplained=700, differences=[{"known": None}])
+    with page_context.host.store.read() as session:
+        run = load_runs(session, DEFAULT_WORKSPACE, title=str, now=page_context.now(), limit=1)[0]
+    assert (run.state_text, run.outcome) == ("≠ Differences", "succeeded with differences")
+    assert run.remark == "700 unexplained differences"
+
+
+def test_a_retry_says_which_one_it_is(host: Host) -> None:
+    """And how far from the first try it is."""
+    change(host, "r-meta", trigger=RunTrigger.RESUME, tries=2)
+    assert open_page().dataframe[0].value.iloc[0]["Trigger"] == "Retry 2"
+
+
+def test_cancelling_is_shown_until_the_run_ends(host: Host, active: Run) -> None:
+    """Somebody has asked, and it stops within seconds."""
+    change(host, "r-live", cancel_requested_at=host.clock.now())
+    page = open_page()
+    assert "is being cancelled; what was committed stays" in texts(page)
+    assert page.dataframe[0].value.iloc[0]["Remark"] == "is being cancelled"
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"not_before": timedelta(hours=1)}, "waits until 21 Nov 2026, 07:14 (Europe/Berlin)"),
+        ({"notes": ["waits for a worker with the plugin"]}, "has waited for 0.0 s: waits for a worker with"),
+    ],
+)
+def test_a_queued_run_says_what_it_waits_for(host: Host, active: Run, values: dict[str, Any], said: str) -> None:
+    """A time, or a worker and why none takes it."""
+    now = host.clock.now()
+    values = {name: now + value if isinstance(value, timedelta) else value for name, value in values.items()}
+    change(host, "r-live", state=RunState.QUEUED, started_at=None, **values)
+    assert said in texts(open_page())
+
+
+def test_the_details_say_who_asked_and_who_did_it(host: Host) -> None:
+    """The place in the queue, the process, and how often it was taken up."""
+    change(host, "r-meta", state=RunState.PARTLY, error="x", priority=10, worker="box/7", attempts=3)
+    assert "by hand, priority 10 · box/7 · taken up 3 times" in texts(open_page())
+    change(host, "r-meta", trigger=RunTrigger.BACKFILL)
+    assert "backfill, moved ahead" in texts(open_page())
+
+
 def test_differences_are_sentences_and_the_unexplained_come_first() -> None:
     """A difference names the account, the days, both levels, the amount, and the reason where it is known."""
     base = {

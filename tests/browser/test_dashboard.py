@@ -18,6 +18,7 @@ from adjoin.db import Store
 from adjoin.db.models import DEFAULT_WORKSPACE, Run, RunState, RunTrigger
 from adjoin.facts.query import FactQuery
 from adjoin.facts.report import report
+from adjoin.facts.store import FactStore
 from adjoin_dashboard import numbers
 
 if TYPE_CHECKING:
@@ -39,13 +40,13 @@ DEEP_LINK = "Failed to load resource: the server responded with a status of 404 
 def totals(dashboard: Dashboard, since: date, until: date) -> dict[str, Any]:
     """What the facts say."""
     store = Store.open(f"sqlite:///{dashboard.home / 'adjoin.db'}")
-    with FactQuery(store, dashboard.home, DEFAULT_WORKSPACE) as facts:
+    with FactQuery(store, FactStore(dashboard.home), DEFAULT_WORKSPACE) as facts:
         found = dict(report(facts, since=since, until=until, by="total", currency="EUR").totals)
     store.close()
     return found
 
 
-@pytest.mark.parametrize("path", ["", "runs", "plugins"])
+@pytest.mark.parametrize("path", ["", "health", "runs", "plugins"])
 def test_pages_open_without_error(visit: Visit, path: str) -> None:
     """No page shows an error, complains in the console or asks another host for anything."""
     visit.open(path)
@@ -99,6 +100,32 @@ def test_the_chart_is_drawn(visit: Visit) -> None:
     expect(chart.get_by_role("img", name=re.compile("Spend per day in EUR for Meta Ads, Zeta"))).to_have_count(1)
 
 
+def test_the_health_page_says_what_is_wrong_and_what_to_do(visit: Visit) -> None:
+    """A connection whose plugin is missing stands on top, open, with the command that helps."""
+    page = visit.open("health")
+    expect(page.get_by_text("2 connections: 1 broken and 1 to look at.")).to_be_visible()
+    opened = page.get_by_test_id("stExpander").first
+    expect(opened).to_contain_text("Broken · Zeta")
+    expect(opened).to_contain_text("is not loaded here, so nothing can be synced")
+    expect(opened.get_by_text("adjoin plugins list")).to_be_visible()
+
+
+def test_the_strips_of_days_are_drawn_and_told(visit: Visit) -> None:
+    """With a description for those who cannot see them; another account and span can be chosen by keyboard."""
+    page = visit.open("health")
+    chart = page.locator(".st-key-calendar")
+    expect(chart.locator("canvas").first).to_be_visible(timeout=15_000)
+    expect(chart.get_by_role("img", name=re.compile("Days of Nordlicht · Meta Ads by dataset"))).to_have_count(1)
+    expect(page.get_by_text("Missing days of all accounts")).to_be_visible()
+    page.get_by_role("combobox", name=re.compile("Account")).focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(chart.get_by_role("img", name=re.compile("Days of Nordlicht UK"))).to_have_count(1, timeout=15_000)
+    page.get_by_role("radiogroup", name="Back to").get_by_text("3 years").click()
+    expect(chart.get_by_role("img", name=re.compile("by dataset, .* 202[0-9] – "))).to_have_count(1, timeout=15_000)
+
+
 def test_figures_can_be_downloaded(visit: Visit) -> None:
     """The CSV has a line for each day and account, and its sum is that of the facts."""
     page = visit.open("?platforms=Zeta&range=2025-03-01&range=2025-03-10")
@@ -119,7 +146,7 @@ def test_dark_follows_the_visitors_preference(visit: Visit) -> None:
 
 
 @pytest.mark.parametrize("look", [PHONE])
-@pytest.mark.parametrize("path", ["", "runs", "plugins"])
+@pytest.mark.parametrize("path", ["", "health", "runs", "plugins"])
 def test_nothing_is_wider_than_a_phone(visit: Visit, path: str) -> None:
     """390 pixels are enough; tables scroll inside themselves."""
     page = visit.open(path)
@@ -196,12 +223,13 @@ def test_progress_is_live_and_ends_by_itself(visit: Visit) -> None:
 
 
 @pytest.mark.parametrize("look", [{}, DARK], ids=["light", "dark"])
-@pytest.mark.parametrize("path", ["", "runs", "plugins"])
+@pytest.mark.parametrize("path", ["", "health", "runs", "plugins"])
 def test_nothing_of_ours_is_in_the_way_of_anyone(visit: Visit, path: str) -> None:
     """axe finds nothing beyond what Streamlit itself brings."""
     page = visit.open(path)
-    if not path:
-        expect(page.locator(".st-key-spend canvas").first).to_be_visible(timeout=15_000)
+    drawn = {"": ".st-key-spend canvas", "health": ".st-key-calendar canvas"}
+    if path in drawn:
+        expect(page.locator(drawn[path]).first).to_be_visible(timeout=15_000)
     found = Axe().run(page)
     ours = {
         violation["id"]: [node["html"][:200] for node in violation["nodes"]]

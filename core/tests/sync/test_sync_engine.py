@@ -258,6 +258,7 @@ class TestReconciliation:
         assert run.differences == [
             {
                 "account_id": "a1",
+                "currency": "EUR",
                 "finer": "campaign_daily",
                 "coarser": "account_daily",
                 "metric": "clicks",
@@ -265,7 +266,9 @@ class TestReconciliation:
                 "last_day": "2026-03-10",
                 "days": 1,
                 "difference": "-7",
+                "largest": "-7",
                 "known": None,
+                "against": "new",
             }
         ]
 

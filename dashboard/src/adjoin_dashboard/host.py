@@ -10,6 +10,7 @@ from pathlib import Path
 from adjoin.ads import v2
 from adjoin.clock import Clock
 from adjoin.db import Store
+from adjoin.errors import UnknownName
 from adjoin.facts.query import FactQuery
 from adjoin.kernel import Kernel
 from adjoin.runtime import Runtime
@@ -40,6 +41,12 @@ class Host:
     def query(self, workspace_id: str) -> FactQuery:
         """Return a reader of a workspace's facts. Close it when done."""
         return self.runtime.query(workspace_id)
+
+    def describe(self, platform: str) -> v2.Description:
+        """Return what a platform says of itself. Raises UnknownName where its plugin is not loaded."""
+        if platform not in self.platforms:
+            raise UnknownName(f"the plugin {platform!r} is not loaded")
+        return self.platforms[platform]
 
     def platform_title(self, platform: str) -> str:
         """Return the name of a platform as people write it, also of one whose plugin is not loaded."""

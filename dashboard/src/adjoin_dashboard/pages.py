@@ -25,6 +25,12 @@ def _runs(context: Context) -> None:
     render(context)
 
 
+def _health(context: Context) -> None:
+    from adjoin_dashboard.health.view import render
+
+    render(context)
+
+
 def _plugins(context: Context) -> None:
     from adjoin_dashboard.plugins.view import render
 
@@ -39,6 +45,14 @@ _PAGES = (
         section="Performance",
         icon=":material/dashboard:",
         order=10,
+    ),
+    v1.Page(
+        slug="health",
+        title="Data health",
+        render=_health,
+        section="Data",
+        icon=":material/monitor_heart:",
+        order=40,
     ),
     v1.Page(slug="runs", title="Sync runs", render=_runs, section="Data", icon=":material/sync:", order=50),
     v1.Page(slug="plugins", title="Plugins", render=_plugins, section="Admin", icon=":material/extension:", order=90),

@@ -47,7 +47,13 @@ _REQUIRED = {
     "server.fileWatcherType": "none",
 }
 
-_WARM = ("pandas", "pyarrow", "adjoin_dashboard.overview.view", "adjoin_dashboard.runs.view")
+_WARM = (
+    "pandas",
+    "pyarrow",
+    "adjoin_dashboard.health.view",
+    "adjoin_dashboard.overview.view",
+    "adjoin_dashboard.runs.view",
+)
 
 
 def serve(home: Path, *, port: int = 8501, host: str = "127.0.0.1", ready: Callable[[str], None] | None = None) -> None:

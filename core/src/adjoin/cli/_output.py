@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from decimal import Decimal
 from typing import Any
+
+from adjoin.amounts import amount
 
 __all__ = ["amount", "print_json", "print_table", "say"]
 
@@ -43,18 +44,3 @@ def print_table(
     for row in listed:
         table.add_row(*(Text(cell) for cell in row))
     console.print(table)
-
-
-def amount(micros: int | None, currency: str | None) -> str:
-    """Write micros for people, rounded to the currency's smallest unit: `1,234.50 EUR`, `1,235 JPY`."""
-    if micros is None:
-        return "–"
-    places = 0 if currency in _WITHOUT_DECIMALS else 2
-    number = (Decimal(micros) / 1_000_000).quantize(Decimal(1).scaleb(-places)) + 0  # no -0.00
-    return f"{number:,} {currency}" if currency else f"{number:,}"
-
-
-#: Currencies that have no smaller unit in ISO 4217.
-_WITHOUT_DECIMALS = frozenset(
-    {"BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"}
-)

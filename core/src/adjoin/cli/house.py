@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import typer
@@ -12,9 +13,17 @@ from adjoin.cli._output import print_json, print_table, say
 from adjoin.errors import AdjoinError
 
 if TYPE_CHECKING:
+    from adjoin.db import Store
+    from adjoin.db.models import Connection
+    from adjoin.health import ConnectionHealth
+    from adjoin.health.machinery import Check, CheckState
     from adjoin.runtime import Runtime
+    from adjoin.settings import Settings
 
 __all__ = ["prepare", "register"]
+
+_ATTENTION = 3
+_STATES: Mapping[str, CheckState] = {"note": "note", "attention": "attention", "broken": "failed"}
 
 
 def register(app: typer.Typer) -> None:
@@ -55,95 +64,196 @@ def prepare() -> str:
         except NotInitialised:
             fresh = True
         store.initialise(now=SystemClock().now())
+        _install_queue(store, settings)
     if not os.environ.get(KEY_VARIABLE) and not settings.key_file.exists():
         Keyring.create_file(settings.key_file)
     return f"{'created' if fresh else 'ready'}: {settings.home}"
 
 
 def upgrade() -> None:
-    """Bring the schema of the store to this release. Stop the scheduler first.
+    """Bring the store to this release: its schema, and the workers' queue where workers execute runs.
+
+    Stop the scheduler and the workers first.
 
     Example: adjoin db upgrade
     """
     from adjoin.db import Store
     from adjoin.settings import load_settings
 
-    with Store.open(load_settings().database, check_schema=False) as store:
+    settings = load_settings()
+    with Store.open(settings.database, check_schema=False) as store:
         store.upgrade()
-    say("the store has the schema of this release")
+        queue = _install_queue(store, settings)
+    say("the store has the schema of this release" + (", and the workers' queue is in it" if queue else ""))
 
 
-def doctor(as_json: bool = typer.Option(False, "--json", help="Print the findings as JSON.")) -> None:
-    """Check the installation: store, key, plugins, connections. Exit code 1 if something needs care.
+def _install_queue(store: Store, settings: Settings) -> bool:
+    """Make what workers need in the database, or bring it to this release; True where workers execute runs."""
+    if settings.executor != "workers":
+        return False
+    from adjoin.sync.workers.schema import install
+
+    install(store)
+    return True
+
+
+def doctor(
+    deep: bool = typer.Option(False, "--deep", help="Read all fact files too, as `adjoin facts verify` does."),
+    as_json: bool = typer.Option(False, "--json", help="Print the findings as JSON."),
+) -> None:
+    """Check the installation and the health of its connections, and say what to do.
+
+    Exit code 0 if all is well, 1 if something is broken, 3 if something only needs attention.
 
     Example: adjoin doctor --json
     """
+    from adjoin.health.machinery import Check
     from adjoin.runtime import Runtime
     from adjoin.settings import load_settings
 
-    findings: list[dict[str, str]] = []
-
-    def note(what: str, state: str, detail: str) -> None:
-        findings.append({"check": what, "state": state, "detail": detail})
-
     with Runtime(load_settings()) as runtime:
-        note("home", "ok", str(runtime.settings.home))
-        try:
-            runtime.store.verify()
-            note("store", "ok", str(runtime.store))
-        except AdjoinError as error:
-            note("store", "failed", str(error))
-        try:
-            first, *others = runtime.vault.key_ids
-            note("key", "ok", f"{first} encrypts" + (f"; {', '.join(others)} still decrypt" if others else ""))
-        except AdjoinError as error:
-            note("key", "failed", str(error))
-        for report in runtime.kernel.reports:
-            state = {"ok": "ok", "disabled": "ok"}.get(report.state, "failed")
-            note(f"plugin {report.name} ({report.contract})", state, report.error or report.state)
-        if findings[1]["state"] == "ok":
-            _check_facts(runtime, note)
-            _check_connections(runtime, note)
+        found = [Check(check="home", state="ok", detail=str(runtime.settings.home)), *_check_house(runtime)]
+        if all(one.state != "failed" for one in found if one.check == "store"):
+            found += _check_syncs(runtime)
+            if deep:
+                found += _check_files(runtime)
     if as_json:
-        print_json(findings)
+        print_json([asdict(one) for one in found])
     else:
         print_table(
             [("check", False), ("state", False), ("detail", False)],
-            [(one["check"], one["state"], one["detail"]) for one in findings],
+            [(one.check, one.state, one.detail + (f"\n→ {one.advice}" if one.advice else "")) for one in found],
         )
-    if any(one["state"] == "failed" for one in findings):
+    states = {one.state for one in found}
+    if "failed" in states:
         raise typer.Exit(1)
+    if "attention" in states:
+        raise typer.Exit(_ATTENTION)
 
 
-def _check_facts(runtime: Runtime, note: Callable[[str, str, str], None]) -> None:
-    from adjoin.db.models import DEFAULT_WORKSPACE
+def _check_house(runtime: Runtime) -> Iterator[Check]:
+    """The database, the fact store, the key and the plugins."""
+    from adjoin.health.machinery import Check
 
-    try:
-        with runtime.query(DEFAULT_WORKSPACE) as query:
-            files = query.verify()
-    except AdjoinError as error:
-        note("facts", "failed", str(error))
-    else:
-        note("facts", "ok", f"{files} files have their checksums")
-
-
-def _check_connections(runtime: Runtime, note: Callable[[str, str, str], None]) -> None:
-    from adjoin.db.models import DEFAULT_WORKSPACE, ConnectionState
-    from adjoin.secrets import open_credential
-
-    for connection in runtime.connections.find(DEFAULT_WORKSPACE):
-        what = f"connection {connection.label}"
+    def checked(name: str, look: Callable[[], str]) -> Check:
         try:
-            if connection.credential is not None:
+            return Check(check=name, state="ok", detail=look())
+        except AdjoinError as error:
+            return Check(check=name, state="failed", detail=str(error))
+
+    def store() -> str:
+        runtime.store.verify()
+        return str(runtime.store)
+
+    def facts() -> str:
+        runtime.facts.check()
+        return runtime.facts.where
+
+    def key() -> str:
+        first, *others = runtime.vault.key_ids
+        return f"{first} encrypts" + (f"; {', '.join(others)} still decrypt" if others else "")
+
+    yield checked("store", store)
+    yield checked("fact store", facts)
+    yield checked("key", key)
+    for report in runtime.kernel.reports:
+        yield Check(
+            check=f"plugin {report.name} ({report.contract})",
+            state="ok" if report.state in ("ok", "disabled") else "failed",
+            detail=report.error or report.state,
+        )
+
+
+def _check_syncs(runtime: Runtime) -> Iterator[Check]:
+    """The scheduler, the workers, and the connections: what they hold, and how they are."""
+    from sqlmodel import select
+
+    from adjoin.ads import v2
+    from adjoin.db.models import DEFAULT_WORKSPACE, Connection
+    from adjoin.health import connection_health
+    from adjoin.health.machinery import Check, check_scheduler, check_workers
+    from adjoin.secrets import open_credential
+    from adjoin.sync.gaps import calendars
+
+    now = runtime.clock.now()
+    describe = runtime.kernel.hook(v2.Ads.describe)
+    with runtime.store.read() as session:
+        query = select(Connection).where(Connection.workspace_id == DEFAULT_WORKSPACE)
+        connections = {one.id: one for one in session.exec(query)}
+    if connections:
+        yield check_scheduler(runtime.store, now=now)
+    if runtime.settings.executor == "workers":
+        yield from check_workers(runtime.store, now=now)
+    try:
+        healths = connection_health(
+            runtime.store,
+            runtime.facts,
+            now=now,
+            platforms={answer.plugin: answer.value for answer in describe.all()},
+            workspace_id=DEFAULT_WORKSPACE,
+            calendars=calendars(
+                runtime.store,
+                describe.one,
+                workspace_id=DEFAULT_WORKSPACE,
+                now=now,
+                history_days=runtime.settings.history_days,
+            ),
+        )
+    except AdjoinError as error:
+        yield Check(check="connections", state="failed", detail=str(error))
+        return
+    for health in healths:
+        name = f"connection {health.label}"
+        connection = connections.get(health.connection_id)
+        if connection is not None and connection.credential is not None:
+            try:
                 open_credential(
                     runtime.vault, connection.credential, workspace=connection.workspace_id, connection=connection.id
                 )
-        except AdjoinError as error:
-            note(what, "failed", str(error))
-            continue
-        if connection.state is ConnectionState.OK:
-            expiry = "" if connection.expires_at is None else f", authorised until {connection.expires_at:%Y-%m-%d}"
-            last = "never" if connection.last_sync_at is None else f"{connection.last_sync_at:%Y-%m-%d %H:%M} UTC"
-            note(what, "ok", f"last sync {last}{expiry}")
-        else:
-            note(what, "failed", f"{connection.state}: {connection.last_error or 'connect again'}")
+            except AdjoinError as error:
+                yield Check(check=name, state="failed", detail=str(error))
+                continue
+        yield from _check_connection(name, connection, health)
+
+
+def _check_connection(name: str, connection: Connection | None, health: ConnectionHealth) -> Iterator[Check]:
+    """One line for a connection that is well, and one for each thing to know about it."""
+    from adjoin.health import Verdict
+    from adjoin.health.machinery import Check
+
+    if health.verdict is Verdict.HEALTHY:
+        expires_at = connection.expires_at if connection is not None else None
+        until = "" if expires_at is None else f", authorised until {expires_at:%Y-%m-%d}"
+        last = "never" if health.synced_at is None else f"{health.synced_at:%Y-%m-%d %H:%M} UTC"
+        yield Check(check=name, state="ok", detail=f"last sync {last}{until}")
+    for finding in health.findings:
+        yield Check(
+            check=name,
+            state=_STATES[finding.severity],
+            detail=finding.what + (f": {finding.why}" if finding.why else ""),
+            advice=finding.advice,
+        )
+
+
+def _check_files(runtime: Runtime) -> Iterator[Check]:
+    """All fact files: that they are there, and hold what the database says."""
+    from adjoin.db.models import DEFAULT_WORKSPACE
+    from adjoin.facts.verify import verify
+    from adjoin.health.machinery import Check
+
+    try:
+        verified = verify(runtime.store, runtime.facts, workspace_id=DEFAULT_WORKSPACE, now=runtime.clock.now())
+    except AdjoinError as error:
+        yield Check(check="fact files", state="failed", detail=str(error))
+        return
+    for one in verified.damage:
+        yield Check(check="fact files", state="attention" if one.history else "failed", detail=f"{one.path}: {one}")
+    if not verified.damage:
+        yield Check(check="fact files", state="ok", detail=f"{verified.files} files hold what the database says")
+    if verified.orphans:
+        yield Check(
+            check="fact files",
+            state="note",
+            detail=f"{len(verified.orphans)} files that nothing needs",
+            advice="`adjoin facts clean` removes them.",
+        )

@@ -18,9 +18,12 @@ from adjoin.errors import StateError
 from adjoin.facts.commit import NewMonth, Replacement, Target, replace_month, swap
 from adjoin.facts.layout import months
 from adjoin.facts.store import FactStore, StagedFile
+from adjoin.sync.differences import Difference, added
 from adjoin.sync.planner import account_today
-from adjoin.sync.reconcile import Difference, reconcile
+from adjoin.sync.reconcile import Grain, reconcile
 from adjoin.sync.runs import Attempt, RunBook
+from adjoin.sync.settled import SettledGrains
+from adjoin.sync.states import SLICE_TABLE, SliceEvent
 
 __all__ = ["AccountCommit"]
 
@@ -31,7 +34,7 @@ class _Staged:
 
     window: v2.DateWindow
     file: StagedFile
-    begun_at: datetime  # when its reading began
+    begun_at: datetime  # when its reading began, by the platform's clock: ours may jump
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +63,7 @@ class AccountCommit:
         Days count as read when the reading of their dataset began: what was staged before an interruption is no newer
         than that.
         """
-        slices = [piece for piece in self._slices(account) if piece.state is SliceState.STAGED]
+        slices = self._slices(account)
         if not slices:
             return 0
         staged = _by_dataset(slices)
@@ -70,6 +73,7 @@ class AccountCommit:
             new += self._new_months(account, staged)  # finds a staged file that is damaged
             differences = self._reconcile(account, staged)
             with self.book.fenced(self.attempt, now=now) as (session, run):
+                now = self.clock.now()  # within the transaction: no reader sees the days before they are there
                 swap(session, new, now=now)
                 for dataset, files in staged.items():
                     cover(
@@ -80,13 +84,15 @@ class AccountCommit:
                         dataset=dataset,
                         days=sorted({day for one in files for day in _days(one.window)}),
                         run_id=self.attempt.run_id,
-                        fetched_at=self.platform_now() - (now - min(one.begun_at for one in files)),
+                        fetched_at=min(one.begun_at for one in files),
                     )
                 for piece in slices:
                     stored = session.get_one(Slice, (piece.workspace_id, piece.id))
-                    stored.state = SliceState.COMMITTED
+                    stored.state = SLICE_TABLE.after(stored.state, SliceEvent.COMMIT)
                     session.add(stored)
-                run.differences = [*run.differences, *(one.as_json() for one in differences)]
+                if differences:
+                    run.differences = added(run.differences, differences)
+                    run.unexplained += sum(one.known is None for one in differences)
         except BaseException:
             with suppress(StateError):  # the reason for the failure says more
                 self._discard(new)
@@ -103,13 +109,36 @@ class AccountCommit:
                 self.facts.remove(month.file.path)
 
     def _slices(self, account: v2.Account) -> list[Slice]:
-        return [piece for piece in self.book.slices(self.attempt) if piece.account_id == account.id]
+        with self.store.read() as session:
+            query = select(Slice).where(
+                col(Slice.workspace_id) == self.attempt.workspace_id,
+                col(Slice.run_id) == self.attempt.run_id,
+                col(Slice.account_id) == account.id,
+                col(Slice.state) == SliceState.STAGED,
+            )
+            return list(session.exec(query.order_by(col(Slice.id))))
 
     def _reconcile(self, account: v2.Account, staged: dict[str, list[_Staged]]) -> list[Difference]:
+        new = {
+            name: Grain(
+                files=[self.facts.local(one.file.path, expected=one.file.checksum) for one in files],
+                days=frozenset(day for one in files for day in _days(one.window)),
+            )
+            for name, files in staged.items()
+        }
         return reconcile(
             account_id=account.id,
-            files={name: [self.facts.root / one.file.path for one in files] for name, files in staged.items()},
-            covered={name: [day for one in files for day in _days(one.window)] for name, files in staged.items()},
+            currency=account.currency,
+            staged=new,
+            committed=SettledGrains(
+                workspace_id=self.attempt.workspace_id,
+                platform=self.connection.platform,
+                account=account,
+                description=self.description,
+                store=self.store,
+                facts=self.facts,
+                now=self.platform_now(),
+            ).beside({name: grain.days for name, grain in new.items()}),
             known_gaps=self.description.known_gaps,
             still_moving=account_today(account, self.platform_now()),
         )
@@ -117,7 +146,7 @@ class AccountCommit:
     def _new_months(self, account: v2.Account, staged: dict[str, list[_Staged]]) -> Iterator[NewMonth]:
         for dataset, files in staged.items():
             touched = sorted({month for one in files for month in months(one.window.since, one.window.until)})
-            current = self._current(account, dataset)
+            current = self._current(account, dataset, touched)
             for month in touched:
                 made = replace_month(
                     self.facts,
@@ -137,13 +166,14 @@ class AccountCommit:
                 if made is not None:
                     yield made
 
-    def _current(self, account: v2.Account, dataset: str) -> dict[date, FactFile]:
+    def _current(self, account: v2.Account, dataset: str, touched: Sequence[date]) -> dict[date, FactFile]:
         with self.store.read() as session:
             query = select(FactFile).where(
                 col(FactFile.workspace_id) == self.attempt.workspace_id,
                 col(FactFile.platform) == self.connection.platform,
                 col(FactFile.account_id) == account.id,
                 col(FactFile.dataset) == dataset,
+                col(FactFile.month).in_(touched),  # the others do not matter, however long the history
                 col(FactFile.superseded_at).is_(None),
             )
             return {file.month: file for file in session.exec(query)}
@@ -152,12 +182,13 @@ class AccountCommit:
 def _by_dataset(slices: list[Slice]) -> dict[str, list[_Staged]]:
     found: dict[str, list[_Staged]] = defaultdict(list)
     for piece in slices:
-        if piece.since is None or piece.until is None or piece.started_at is None:
+        begun_at = piece.asked_at or piece.started_at  # runs of earlier releases have noted only ours
+        if piece.since is None or piece.until is None or begun_at is None:
             continue
         window = v2.DateWindow(since=piece.since, until=piece.until)
         for raw in piece.staged:
             file = StagedFile(**raw)
-            found[file.dataset].append(_Staged(window=window, file=file, begun_at=piece.started_at))
+            found[file.dataset].append(_Staged(window=window, file=file, begun_at=begun_at))
     return dict(found)
 
 

@@ -2,108 +2,198 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
-from adjoin.ads.datasets import finer_pairs
+from adjoin.ads.datasets import CONVERSION_SCALE, DATASETS, finer_pairs
+from adjoin.sync.differences import Difference
 
-__all__ = ["Difference", "reconcile"]
+__all__ = ["Grain", "compared_pairs", "reconcile"]
 
 _METRICS = ("impressions", "clicks", "cost_micros", "conversions", "conversion_value_micros")
 
+#: What each row may be off by where the platform counts in fractions: one of the last digit that is kept.
+_LAST_DIGIT = {
+    "cost_micros": Decimal(1),
+    "conversions": Decimal(1).scaleb(-CONVERSION_SCALE),
+    "conversion_value_micros": Decimal(1),
+}
+_NOTHING = Decimal(0)
+_LADDER = tuple(dict.fromkeys(name for pair in finer_pairs(frozenset(DATASETS)) for name in pair))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """Where the sums of two grains do not agree: `difference` is coarser minus finer, `known` explains it."""
+class Grain:
+    """A dataset of an account, to be compared: its files, and the days that they answer for."""
 
-    account_id: str
-    finer: str
-    coarser: str
-    metric: str
-    first_day: str
-    last_day: str
-    days: int
-    difference: str
-    known: str | None
+    files: Sequence[Path]
+    days: frozenset[date]
 
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    """The sum of each metric by day, and how many rows made it. What no row of a day gives is not in it."""
+
+    metrics: dict[tuple[date, str], Decimal]
+    rows: dict[date, int]
 
 
 def reconcile(
     *,
     account_id: str,
-    files: Mapping[str, Sequence[Path]],
-    covered: Mapping[str, Iterable[date]],
+    currency: str,
+    staged: Mapping[str, Grain],
+    committed: Mapping[str, Grain],
     known_gaps: Mapping[str, str],
     still_moving: date,
 ) -> list[Difference]:
     """Return the differences between the grains of one account.
 
-    `files` are the staged files per dataset and `covered` the days they answer for: only days that both grains cover
-    are compared. From `still_moving` on (the account's today) the platform counts while we read, so those days are
-    left out. A gap in the direction that the platform is known for (the finer holds less) carries its explanation.
+    `staged` is what was read now. `committed` is what an earlier run has read of other grains, for days that were
+    settled both then and now: where only one grain was read again, the other one is as old as it is, so a day that the
+    platform may still change says nothing. Only days that both grains cover are compared. From `still_moving` on (the
+    account's today) the platform counts while we read, so those days are left out.
+
+    The days on which the finer grain holds less carry the explanation of the platform's `known_gaps`, if there is one.
+    Datasets beside the ladder of grains (keywords, search terms) hold less by their nature: they are compared where the
+    platform names the pair, and only too much is told. Sums of fractions may be off by one of the last digit per row.
     """
-    pairs = finer_pairs(frozenset(files))
-    files = {name: files[name] for name in {name for pair in pairs for name in pair}}
-    days = {name: {day for day in covered[name] if day < still_moving} for name in files}
-    sums = {name: _daily_sums(paths) for name, paths in files.items()}
-    found = []
-    for finer, coarser in pairs:
-        common = days[finer] & days[coarser]
-        for metric in _METRICS:
-            off = {
-                day: sums[coarser].get((day, metric), _NOTHING) - sums[finer].get((day, metric), _NOTHING)
-                for day in common
-                if (day, metric) in sums[coarser] or (day, metric) in sums[finer]
-            }
-            off = {day: amount for day, amount in off.items() if amount}
-            if off:
-                found.append(_difference(account_id, finer, coarser, metric, off, known_gaps))
+    sums: dict[tuple[str, str], _Sums] = {}
+
+    def summed(name: str, against: str) -> _Sums:
+        if (name, against) not in sums:
+            grain = staged[name] if against == "new" else committed[name]
+            sums[name, against] = _daily_sums(grain.files, account_id)
+        return sums[name, against]
+
+    found: list[Difference] = []
+    both = [
+        compared_pairs(names, known_gaps) for names in (frozenset(staged), frozenset(staged) | frozenset(committed))
+    ]
+    for finer, coarser in dict.fromkeys([*both[0], *both[1]]):
+        for finer_from, coarser_from in (("new", "new"), ("new", "committed"), ("committed", "new")):
+            days = _common(staged, committed, (finer, finer_from), (coarser, coarser_from))
+            days = frozenset(day for day in days if day < still_moving)
+            if not days:
+                continue
+            fine, coarse = summed(finer, finer_from), summed(coarser, coarser_from)
+            for metric in _METRICS:
+                off = _off(fine, coarse, metric, days)
+                why = _explanation(finer, coarser, known_gaps)
+                parts = [off] if why is None else [_positive(off, wanted=True), _positive(off, wanted=False)]
+                for part in parts:
+                    holds_less = bool(part) and all(value > 0 for value in part.values())
+                    if not part or (holds_less and finer not in _LADDER):
+                        continue
+                    found.append(
+                        Difference(
+                            account_id=account_id,
+                            currency=currency,
+                            finer=finer,
+                            coarser=coarser,
+                            metric=metric,
+                            first_day=min(part).isoformat(),
+                            last_day=max(part).isoformat(),
+                            days=len(part),
+                            difference=_plain(sum(part.values(), _NOTHING)),
+                            largest=_plain(max(part.values(), key=abs)),
+                            known=why if holds_less else None,
+                            against="new" if finer_from == coarser_from else "committed",
+                        )
+                    )
     return found
 
 
-_NOTHING = Decimal(0)
+def compared_pairs(offered: frozenset[str], known_gaps: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the pairs (finer, coarser) of a platform's datasets that are compared: the ladder, and named pairs."""
+    named = [pair.split("<", 1) for pair in known_gaps]
+    beside = [(pair[0], pair[1]) for pair in named if pair[0] not in _LADDER and set(pair) <= offered]
+    return [*finer_pairs(offered), *beside]
 
 
-def _difference(
-    account_id: str, finer: str, coarser: str, metric: str, off: Mapping[date, Decimal], known_gaps: Mapping[str, str]
-) -> Difference:
-    explained = all(amount > 0 for amount in off.values())
-    total = sum(off.values(), _NOTHING)
-    return Difference(
-        account_id=account_id,
-        finer=finer,
-        coarser=coarser,
-        metric=metric,
-        first_day=min(off).isoformat(),
-        last_day=max(off).isoformat(),
-        days=len(off),
-        difference=format(total.normalize(), "f"),
-        known=known_gaps.get(f"{finer}<{coarser}") if explained else None,
-    )
+def _common(
+    staged: Mapping[str, Grain],
+    committed: Mapping[str, Grain],
+    finer: tuple[str, str],
+    coarser: tuple[str, str],
+) -> frozenset[date]:
+    days = []
+    for name, against in (finer, coarser):
+        grain = (staged if against == "new" else committed).get(name)
+        if grain is None:
+            return frozenset()
+        held = grain.days
+        if against == "committed" and name in staged:
+            held -= staged[name].days  # what was read now replaces it
+        days.append(held)
+    return days[0] & days[1]
 
 
-def _daily_sums(paths: Sequence[Path]) -> dict[tuple[date, str], Decimal]:
-    """Sum each metric by day; a metric that no row of a day gives is left out."""
+def _off(fine: _Sums, coarse: _Sums, metric: str, days: frozenset[date]) -> dict[date, Decimal]:
+    """Return by day how much the coarser grain holds more."""
+    off = {}
+    for day in days:
+        key = (day, metric)
+        if not (_gives(coarse, key) and _gives(fine, key)) or not (key in coarse.metrics or key in fine.metrics):
+            continue
+        amount = coarse.metrics.get(key, _NOTHING) - fine.metrics.get(key, _NOTHING)
+        tolerated = _LAST_DIGIT.get(metric, _NOTHING) * (fine.rows.get(day, 0) + coarse.rows.get(day, 0))
+        if abs(amount) > tolerated:
+            off[day] = amount
+    return off
+
+
+def _gives(sums: _Sums, key: tuple[date, str]) -> bool:
+    """Say whether a sum means something: rows that all leave the metric empty do not give it at this grain."""
+    return key in sums.metrics or not sums.rows.get(key[0])
+
+
+def _positive(off: Mapping[date, Decimal], *, wanted: bool) -> dict[date, Decimal]:
+    return {day: amount for day, amount in off.items() if (amount > 0) is wanted}
+
+
+def _explanation(finer: str, coarser: str, known_gaps: Mapping[str, str]) -> str | None:
+    """Return why the finer grain may hold less: what the platform says of the pair, or of the steps between them."""
+    direct = known_gaps.get(f"{finer}<{coarser}")
+    if direct is not None:
+        return direct
+    if finer not in _LADDER or coarser not in _LADDER:
+        return None
+    steps = pairwise(_LADDER[_LADDER.index(finer) : _LADDER.index(coarser) + 1])
+    reasons = [known_gaps[f"{below}<{above}"] for below, above in steps if f"{below}<{above}" in known_gaps]
+    return " ".join(reasons) or None
+
+
+def _plain(value: Decimal) -> str:
+    return format(value.normalize(), "f")
+
+
+def _daily_sums(paths: Sequence[Path], account_id: str) -> _Sums:
+    """Add up an account's rows by day, batch by batch: a committed file may hold other accounts too."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    sums: dict[tuple[date, str], Decimal] = {}
+    metrics: dict[tuple[date, str], Decimal] = {}
+    rows: dict[date, int] = {}
+    mine = pc.field("account_id") == account_id
     for path in paths:
         with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(columns=["date", *_METRICS]):
-                import pyarrow as pa
-
+            there = set(file.schema_arrow.names)
+            wanted = [metric for metric in _METRICS if metric in there]
+            for batch in file.iter_batches(columns=["date", "account_id", *wanted]):
                 table = pa.Table.from_batches([batch])
-                grouped = table.group_by("date").aggregate([(metric, "sum") for metric in _METRICS])
+                table = table.filter(mine)
+                grouped = table.group_by("date").aggregate([*((metric, "sum") for metric in wanted), ([], "count_all")])
                 for row in grouped.to_pylist():
-                    for metric in _METRICS:
+                    day = row["date"]
+                    rows[day] = rows.get(day, 0) + row["count_all"]
+                    for metric in wanted:
                         value = row[f"{metric}_sum"]
                         if value is not None:
-                            key = (row["date"], metric)
-                            sums[key] = sums.get(key, _NOTHING) + Decimal(value)
-    return sums
+                            metrics[day, metric] = metrics.get((day, metric), _NOTHING) + Decimal(value)
+    return _Sums(metrics, rows)

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 from sqlmodel import Session, col, select
 
-from adjoin.db.models import Account, Connection, Run, RunState, RunTrigger, Slice, SliceState
+from adjoin.db.models import Connection, Run, RunState, RunTrigger
+from adjoin.sync.asking import PRIORITY
+from adjoin.sync.differences import difference_sentence, state_text, unexplained
+from adjoin.sync.retries import Missing
 from adjoin_dashboard import numbers
 
-__all__ = ["FailedSlice", "RunLine", "connection_name", "difference_sentences", "failed_slices", "load_runs"]
+__all__ = ["MissingLine", "RunLine", "connection_name", "difference_sentences", "load_runs", "missing_lines"]
 
 #: A worker shows a sign of life every few seconds; after this long it is gone or frozen.
 SILENCE = timedelta(minutes=2)
@@ -30,18 +32,23 @@ _TRIGGERS = {
     RunTrigger.PERSON: "By hand",
     RunTrigger.SCHEDULE: "Schedule",
     RunTrigger.BACKFILL: "Backfill",
-    RunTrigger.RESUME: "Resumed",
+    RunTrigger.RESUME: "Retry",
 }
-_METRICS = {"cost_micros": "spend", "conversion_value_micros": "conversion value"}
+_WITH_DIFFERENCES = "≠ Differences"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunLine:
-    """A run, in words. `share` of its slices is done, from 0 to 1; `silent` is set when its worker seems gone."""
+    """A run, in words. `share` of its slices is done, from 0 to 1; `silent` is set when its worker seems gone.
+
+    `outcome` is its state in full, `state_text` what fits a cell. `unexplained` counts the differences that nothing
+    explains, which may be more than are kept. What failed for now is tried again at `retry_at`.
+    """
 
     id: str
     state: RunState
     state_text: str
+    outcome: str
     platform: str
     connection: str
     trigger: str
@@ -55,6 +62,15 @@ class RunLine:
     error: str | None
     notes: tuple[str, ...]
     differences: tuple[Mapping[str, Any], ...]
+    unexplained: int
+    retry_at: datetime | None
+    not_before: datetime | None
+    created_at: datetime
+    cancelling: bool
+    priority: int
+    urgency: str
+    worker: str | None
+    attempts: int
     silent: bool
 
     @property
@@ -81,22 +97,24 @@ class RunLine:
     @property
     def remark(self) -> str:
         """What to know about it at a glance."""
+        if self.cancelling and self.active:
+            return "is being cancelled"
         if self.error:
             return self.error
-        unexplained = sum(1 for one in self.differences if not one.get("known"))
-        if unexplained:
-            return f"{unexplained} unexplained {'difference' if unexplained == 1 else 'differences'}"
+        if self.unexplained:
+            return f"{self.unexplained} unexplained {'difference' if self.unexplained == 1 else 'differences'}"
         return f"{len(self.notes)} notes" if len(self.notes) > 1 else "".join(self.notes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FailedSlice:
-    """A part of a run that failed for good."""
+class MissingLine:
+    """Parts of a run that are missing for one reason, and whether they are tried again by themselves."""
 
     account: str
     stream: str
     days: str
-    error: str
+    why: str
+    again: str
 
 
 def connection_name(platform: str, label: str) -> str:
@@ -120,24 +138,20 @@ def load_runs(
     return [_line(run, connection, title(connection.platform), now) for run, connection in found]
 
 
-def failed_slices(session: Session, workspace_id: str, run_id: str) -> list[FailedSlice]:
-    """Return the parts of a run that failed."""
-    found = session.exec(
-        select(Slice)
-        .where(Slice.workspace_id == workspace_id)
-        .where(Slice.run_id == run_id)
-        .where(Slice.state == SliceState.FAILED)
-        .order_by(col(Slice.account_id), col(Slice.stream), col(Slice.since))
-    ).all()
-    names = dict(session.exec(select(Account.id, Account.name).where(Account.workspace_id == workspace_id)).all())
+def missing_lines(
+    missing: Sequence[Missing], names: Mapping[str, str], *, retry_at: datetime | None, zone: str
+) -> list[MissingLine]:
+    """Say what a run did not bring in. `names` are those of accounts; `retry_at` is when it is tried again."""
+    again = "no more; the next full run reads it" if retry_at is None else numbers.stamp(retry_at, zone)
     return [
-        FailedSlice(
+        MissingLine(
             account=names.get(one.account_id, one.account_id),
             stream=one.stream,
             days=numbers.days(one.since, one.until) if one.since and one.until else "",
-            error=one.error or "no reason was recorded",
+            why=one.reason or "no reason was recorded",
+            again=again if one.passing else "not by itself: it needs somebody",
         )
-        for one in found
+        for one in missing
     ]
 
 
@@ -145,20 +159,26 @@ def difference_sentences(
     differences: Sequence[Mapping[str, Any]], names: Mapping[str, str], currencies: Mapping[str, str]
 ) -> list[str]:
     """Say where two grains of an account do not add up to the same, the unexplained ones first."""
-    return [
-        _sentence(one, names, currencies) for one in sorted(differences, key=lambda one: one.get("known") is not None)
-    ]
+    found = []
+    for one in sorted(differences, key=lambda one: bool(one.get("known"))):
+        account = str(one["account_id"])
+        name, currency = names.get(account, account), currencies.get(account, "")
+        found.append(difference_sentence(one, name=name, money=numbers.money, currency=currency))
+    return found
 
 
 def _line(run: Run, connection: Connection, title: str, now: datetime) -> RunLine:
     seen = run.heartbeat_at or run.started_at
+    unknown = max(run.unexplained, len(unexplained(run.differences)))  # earlier releases did not count them
+    differing = run.state is RunState.SUCCEEDED and unknown > 0
     return RunLine(
         id=run.id,
         state=run.state,
-        state_text=_STATES[run.state],
+        state_text=_WITH_DIFFERENCES if differing else _STATES[run.state],
+        outcome=state_text(run),
         platform=title,
         connection=connection.label,
-        trigger=_TRIGGERS[run.trigger],
+        trigger=_trigger(run),
         started_at=run.started_at,
         duration=None if run.started_at is None else (run.finished_at or now) - run.started_at,
         rows=run.rows,
@@ -169,20 +189,27 @@ def _line(run: Run, connection: Connection, title: str, now: datetime) -> RunLin
         error=run.error,
         notes=tuple(run.notes),
         differences=tuple(run.differences),
+        unexplained=unknown,
+        retry_at=run.retry_at,
+        not_before=run.not_before,
+        created_at=run.created_at,
+        cancelling=run.cancel_requested_at is not None,
+        priority=run.priority,
+        urgency=_urgency(run),
+        worker=run.worker,
+        attempts=run.attempts,
         silent=run.state is RunState.RUNNING and seen is not None and now - seen > SILENCE,
     )
 
 
-def _sentence(one: Mapping[str, Any], names: Mapping[str, str], currencies: Mapping[str, str]) -> str:
-    account = str(one["account_id"])
-    metric = str(one["metric"])
-    amount = Decimal(str(one["difference"]))
-    if metric.endswith("_micros"):
-        shown = numbers.money(abs(amount), currencies.get(account, ""))
-    else:
-        shown = numbers.count(abs(amount))
-    more, less = (one["coarser"], one["finer"]) if amount > 0 else (one["finer"], one["coarser"])
-    days = f"{one['first_day']} to {one['last_day']}" if one["first_day"] != one["last_day"] else f"{one['first_day']}"
-    what = _METRICS.get(metric, metric)
-    why = f" {one['known']}" if one.get("known") else " The reason is not known."
-    return f"{names.get(account, account)}, {days}: {more} has {shown} more {what} than {less}.{why}"
+def _trigger(run: Run) -> str:
+    told = _TRIGGERS[run.trigger]
+    return f"{told} {run.tries}" if run.trigger is RunTrigger.RESUME and run.tries else told
+
+
+def _urgency(run: Run) -> str:
+    """Say where a run stands in the queue where that is not where its trigger puts it."""
+    usual = PRIORITY[run.trigger]
+    if run.priority == usual:
+        return ""
+    return "moved ahead" if run.priority > usual else "put back"

@@ -8,10 +8,11 @@ import pandas as pd
 import streamlit as st
 from sqlmodel import select
 
-from adjoin.db.models import Account
+from adjoin.db.models import Account, RunState
+from adjoin.sync.retries import missing_from
 from adjoin_dashboard import numbers
 from adjoin_dashboard.context import Context
-from adjoin_dashboard.runs.model import RunLine, difference_sentences, failed_slices, load_runs
+from adjoin_dashboard.runs.model import RunLine, difference_sentences, load_runs, missing_lines
 
 __all__ = ["render"]
 
@@ -43,13 +44,15 @@ def _show_active(context: Context) -> None:
         st.rerun()
     for run in active:
         with st.container(border=True, key=f"active-{run.id}"):
-            _show_progress(run)
+            _show_progress(run, context)
 
 
-def _show_progress(run: RunLine) -> None:
+def _show_progress(run: RunLine, context: Context) -> None:
     title = f"**{numbers.escaped(run.name)}**"
-    if run.started_at is None:
-        st.markdown(f":material/hourglass_top: {title} waits for a worker")
+    if run.cancelling:
+        st.markdown(f":material/cancel: {title} is being cancelled; what was committed stays")
+    if run.state is RunState.QUEUED:
+        st.markdown(f":material/hourglass_top: {title} {_waits(run, context)}")
         return
     of = f" of {run.slices_total}" if run.slices_total else ""
     length = numbers.duration(run.duration) if run.duration is not None else ""
@@ -63,6 +66,14 @@ def _show_progress(run: RunLine) -> None:
             "scheduler takes the run up where it was; nothing that is fetched gets lost.",
             icon=":material/heart_broken:",
         )
+
+
+def _waits(run: RunLine, context: Context) -> str:
+    """Say what a queued run waits for."""
+    if run.not_before is not None and run.not_before > context.now():
+        return f"waits until {numbers.stamp(run.not_before, context.time_zone)}"
+    waited = f"has waited for {numbers.duration(context.now() - run.created_at)}"
+    return f"{waited}: {numbers.escaped(run.notes[-1])}" if run.notes else f"{waited} for a worker"
 
 
 def _show_table(context: Context, runs: list[RunLine]) -> None:
@@ -79,7 +90,7 @@ def _show_table(context: Context, runs: list[RunLine]) -> None:
         row_height=40,
         height="content" if len(runs) <= _WHOLE_TABLE else 540,
         column_config={
-            "State": st.column_config.TextColumn(pinned=True, width=105),
+            "State": st.column_config.TextColumn(pinned=True, width=115),
             "Connection": st.column_config.TextColumn(width=170),
             "Trigger": st.column_config.TextColumn(width=85),
             "Started": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm", width=150),
@@ -119,33 +130,63 @@ def _show_details(context: Context, run: RunLine) -> None:
     started = numbers.stamp(run.started_at, context.time_zone) if run.started_at is not None else "not started"
     st.header("Details", anchor=False)
     st.caption(
-        f"{numbers.escaped(run.name)} · {started} · "
+        f"{numbers.escaped(run.name)} · {run.outcome} · {started} · "
         f"{numbers.count(run.slices_done)} of {numbers.count(run.slices_total)} parts · "
-        f"{run.effort} · run `{run.id}`"
+        f"{_order(run)}{run.effort} · run `{run.id}`"
     )
     if run.error:
         st.error(numbers.escaped(run.error), icon=":material/error:")
+    if run.retry_at is not None:
+        st.info(
+            f"What failed is tried again by itself: {numbers.stamp(run.retry_at, context.time_zone)}.",
+            icon=":material/replay:",
+        )
     with context.host.store.read() as session:
-        failed = failed_slices(session, context.workspace_id, run.id)
         rows = session.exec(
             select(Account.id, Account.name, Account.currency).where(Account.workspace_id == context.workspace_id)
         ).all()
-    if failed:
-        st.subheader("Parts that failed", anchor=False)
+    names = {row[0]: row[1] for row in rows}
+    missing = []
+    if run.state in (RunState.PARTLY, RunState.FAILED, RunState.CANCELLED):
+        found = missing_from(context.host.store, context.workspace_id, run.id)
+        missing = missing_lines(found, names, retry_at=run.retry_at, zone=context.time_zone)
+    if missing:
+        st.subheader("What is missing", anchor=False)
         st.dataframe(
             pd.DataFrame(
-                [{"Account": one.account, "Stream": one.stream, "Days": one.days, "Why": one.error} for one in failed]
+                [
+                    {
+                        "Account": one.account,
+                        "Stream": one.stream,
+                        "Days": one.days,
+                        "Why": one.why,
+                        "Tried again": one.again,
+                    }
+                    for one in missing
+                ]
             ),
             hide_index=True,
-            alt="Parts of the run that failed, with the reason",
+            height="content" if len(missing) <= _WHOLE_TABLE else 540,
+            alt="Parts of the run that are missing, with the reason and when they are tried again",
         )
-    sentences = difference_sentences(
-        run.differences, {row[0]: row[1] for row in rows}, {row[0]: row[2] for row in rows}
-    )
+    sentences = difference_sentences(run.differences, names, {row[0]: row[2] for row in rows})
     _show_list("Differences between levels", sentences)
+    uncounted = run.unexplained - sum(not one.get("known") for one in run.differences)
+    if uncounted > 0:
+        st.caption(f"{numbers.count(uncounted)} more unexplained differences were counted and not kept.")
     _show_list("Notes", list(run.notes))
-    if not (run.error or failed or sentences or run.notes):
+    if run.state is RunState.SUCCEEDED and not (sentences or run.notes):
         st.markdown("Everything was fetched, and the levels add up to the same totals.")
+
+
+def _order(run: RunLine) -> str:
+    """Say who asked for it, how urgent it is, who worked on it and how often it was taken up."""
+    told = [run.trigger.lower() + (f", {run.urgency}" if run.urgency else f", priority {run.priority}")]
+    if run.worker:
+        told.append(numbers.escaped(run.worker))
+    if run.attempts > 1:
+        told.append(f"taken up {run.attempts} times")
+    return "".join(f"{one} · " for one in told)
 
 
 def _show_list(title: str, lines: list[str]) -> None:
