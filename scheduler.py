@@ -1,83 +1,209 @@
 """The scheduler process: what runs when. Start it with `python scheduler.py`; SIGTERM or Ctrl-C stop it cleanly.
 
-APScheduler is only the metronome and keeps nothing: which runs are due is decided by the database, in one transaction,
-so that a kill at any moment neither loses a slot nor fires it twice.
+A second one stands by and takes over. What is due is decided by the database, in one transaction, so that a kill at any
+moment neither loses a slot nor fires it twice.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import random
+import os
 import signal
 import sys
-from contextlib import suppress
+import threading
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack, suppress
 from datetime import timedelta
+from functools import partial
 
 import structlog
-from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from adjoin.errors import AdjoinError, StateError
+from adjoin.errors import AdjoinError
+from adjoin.health.model import ConnectionHealth
 from adjoin.logs import configure
+from adjoin.monitor import Vitals, monitoring
 from adjoin.runtime import Runtime
 from adjoin.settings import load_settings
-from adjoin.sync.jobs import PluginJob, plugin_jobs
+from adjoin.sync.job_board import JobBoard, JobsAtWork
+from adjoin.sync.jobs import CoreJob, plugin_jobs
+from adjoin.sync.leases import SCHEDULER, Held, LeaseKeeper
+from adjoin.sync.mending import ClockWatch, mend_schedules
+from adjoin.sync.retries import queue_retries
+from adjoin.sync.rounds import Rounds
 from adjoin.sync.schedules import dispatch_due
-
-TICK = timedelta(seconds=1)  # how often due schedules are looked for
+from adjoin.sync.workers.shared_clock import SharedClock
 
 log = structlog.get_logger("adjoin.scheduler")
 
 
-async def run(runtime: Runtime, stop: asyncio.Event) -> None:
-    """Dispatch what is due and execute it, until `stop` is set."""
-    metronome = AsyncIOScheduler(timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1})
-    randomness = random.Random()  # noqa: S311 - spreads the load, guards nothing
+async def run(runtime: Runtime, stop: asyncio.Event, vitals: Vitals) -> None:
+    """Do each thing at its time until `stop` is set."""
+    store, clock = runtime.store, runtime.clock
+    rounds = Rounds(vitals)
+    lease = LeaseKeeper(store, SCHEDULER, clock=clock)
+    board = JobBoard(store, [*plugin_jobs(runtime.kernel, clock), *chores(runtime)], clock=clock)
+    jobs = JobsAtWork(board)
+    watch = ClockWatch(clock)
 
-    dispatching = asyncio.Lock()
+    async def keep_lease() -> None:
+        vitals.lead(await rounds.in_thread(lease.keep) is not None)
 
-    async def tick() -> None:
-        async with dispatching:
+    async def dispatch(held: Held) -> None:
+        if watch.went_back():
+            await rounds.in_thread(partial(mend_schedules, store, now=clock.now()))
+        queued = await rounds.in_thread(partial(dispatch_due, store, now=clock.now(), lease=held))
+        _tell("runs queued", queued, vitals)
+
+    async def start_jobs(held: Held) -> None:
+        jobs.start(await rounds.in_thread(partial(board.take_due, lease=held)))
+
+    async def retry(held: Held) -> None:
+        queued = await rounds.in_thread(partial(queue_retries, store, now=clock.now()))
+        _tell("runs queued to try again", queued, vitals)
+
+    async def sweep_up(held: Held) -> None:
+        from adjoin.sync.workers.sweep import sweep
+
+        found = await rounds.in_thread(partial(sweep, store, now=clock.now()))
+        if found:
+            log.info("swept", found=str(found))
+
+    def leading(work: Callable[[Held], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+        async def if_leading() -> None:
+            if (held := lease.held) is not None:
+                await work(held)
+
+        return if_leading
+
+    # What runs when, in seconds. Who does not lead only tries to; correctness does not depend on it.
+    rounds.every(1, "lease", keep_lease)
+    rounds.every(1, "dispatch", leading(dispatch))  # schedules that are due
+    rounds.every(1, "jobs", leading(start_jobs))  # jobs of plugins and the chores below, each at its own time
+    rounds.every(10, "retries", leading(retry))  # what failed for now
+    if runtime.settings.executor == "workers":
+        rounds.every(10, "sweep", leading(sweep_up))  # what dead workers have left behind
+    if isinstance(clock, SharedClock):
+        rounds.every(10, "clock", partial(rounds.in_thread, clock.synchronise))  # all go by the database's
+
+    await rounds.in_thread(board.put_up)
+    await rounds.in_thread(partial(mend_schedules, store, now=clock.now()))
+    health = partial(_health, runtime)
+    async with monitoring(runtime.settings.monitor, store=store, vitals=vitals, clock=clock, health=health):
+        await keep_lease()
+        rounds.start()
+        log.info("scheduler started", home=str(runtime.settings.home))
+        try:
+            await execute(runtime, stop, vitals)
+        finally:
+            await rounds.stop()  # what is being queued is queued whole
+            await jobs.stop()
+            with suppress(AdjoinError):  # it runs out by itself
+                await asyncio.to_thread(lease.release)
+            log.info("scheduler stopped")
+
+
+def chores(runtime: Runtime) -> list[CoreJob]:
+    """What the core does of itself, each at its own time: `adjoin schedules` shows when, and sets it."""
+
+    def retention() -> object:
+        from adjoin.facts.retention import clean
+
+        return clean(
+            runtime.store,
+            runtime.facts,
+            now=runtime.clock.now(),
+            keep_superseded_days=runtime.settings.keep_superseded_days,
+            keep_runs_days=runtime.settings.keep_runs_days,
+        )
+
+    def compaction() -> object:
+        from adjoin.facts.compact import compact_all
+
+        return f"{len(compact_all(runtime))} packed files"
+
+    return [
+        CoreJob(name="retention", every=timedelta(days=1), work=retention),
+        CoreJob(name="compaction", every=timedelta(days=7), work=compaction, timeout=timedelta(hours=6)),
+    ]
+
+
+async def execute(runtime: Runtime, stop: asyncio.Event, vitals: Vitals) -> None:
+    """Have runs executed until `stop` is set: by workers, or here, as soon as no other process does, as `adjoin sync`.
+
+    This does not depend on who leads: the lock of the executor knows better whether its holder lives.
+    """
+    told = ""
+    while not stop.is_set():
+        mine, reason = False, "another process executes the runs"
+        with ExitStack() as stack:
             try:
-                now = runtime.clock.now()
-                queued = await asyncio.to_thread(dispatch_due, runtime.store, now=now, randomness=randomness)
-            except StateError as error:  # the store may be back at the next tick
-                log.error("due runs cannot be queued", error=str(error))
-                return
-        if queued:
-            log.info("runs queued", runs=len(queued))
-
-    # What runs when: due syncs each second, and the jobs of plugins as often as they ask.
-    metronome.add_job(tick, "interval", seconds=TICK.total_seconds(), misfire_grace_time=None)
-    for job in plugin_jobs(runtime.kernel, runtime.clock):
-        metronome.add_job(_run_job, "interval", args=[job], seconds=job.every.total_seconds(), misfire_grace_time=None)
-
-    metronome.start()
-    log.info("scheduler started", home=str(runtime.settings.home))
-    try:
-        await runtime.executor.serve(stop)
-    finally:
-        metronome.pause()
-        async with dispatching:  # what is being queued is queued whole
-            metronome.shutdown(wait=False)
-        log.info("scheduler stopped")
+                mine = await asyncio.to_thread(stack.enter_context, runtime.executor.exclusive())
+            except AdjoinError as error:
+                reason = str(error)
+                vitals.problem("executor", reason)
+            if mine:
+                vitals.problem("executor", None)
+                vitals.executing, told = True, ""
+                try:
+                    await runtime.executor.serve(stop)
+                finally:
+                    vitals.executing = False
+                continue
+        if reason != told:
+            log.info("executing nothing for now", reason=reason)
+            told = reason
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), 1)
 
 
-async def _run_job(job: PluginJob) -> None:
-    with suppress(asyncio.CancelledError):  # the process stops, which the metronome would call an error
-        await job.run()
+def _health(runtime: Runtime) -> list[ConnectionHealth]:
+    from adjoin.ads import v2
+    from adjoin.health import connection_health
+
+    described = {answer.plugin: answer.value for answer in runtime.kernel.hook(v2.Ads.describe).all()}
+    return connection_health(runtime.store, runtime.facts, now=runtime.clock.now(), platforms=described)
+
+
+def _tell(what: str, queued: list[str], vitals: Vitals) -> None:
+    vitals.queued(len(queued), by=what)
+    if queued:
+        log.info(what, runs=len(queued))
+
+
+def end_within(seconds: float, runtime: Runtime, vitals: Vitals) -> None:
+    """End the process after so many seconds even if something hangs in it; its runs go back to the queue."""
+
+    def give_up() -> None:
+        log.error("something did not stop in time and is left behind", seconds=seconds)
+        if vitals.executing and runtime.settings.executor == "embedded":
+            back = threading.Thread(target=runtime.runs.requeue_orphans, daemon=True)
+            back.start()
+            back.join(5)  # a database that hangs as well; the next start does it
+        os._exit(0)
+
+    timer = threading.Timer(seconds, give_up)
+    timer.daemon = True
+    timer.start()
 
 
 async def main() -> None:
     """Set up, run until a signal comes, and close."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, stop.set)
-    with Runtime(load_settings()) as runtime, runtime.executor.exclusive() as mine:
-        if not mine:
-            raise StateError("another process executes the runs of this installation already; stop it first")
-        await run(runtime, stop)
+    with Runtime(load_settings()) as runtime:
+        _ = runtime.executor  # what is missing of the installation is said at once
+
+        vitals = Vitals(role="scheduler", clock=runtime.clock)
+
+        def on_signal(*_: object) -> None:
+            if not stop.is_set():
+                end_within(runtime.settings.stop_seconds, runtime, vitals)
+            loop.call_soon_threadsafe(stop.set)
+
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, on_signal)
+        await run(runtime, stop, vitals)
 
 
 if __name__ == "__main__":

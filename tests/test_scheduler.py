@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import signal
 import sqlite3
@@ -14,6 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pyarrow.parquet as pq
 import pytest
 from sqlmodel import col, select
@@ -95,9 +97,16 @@ def until(condition, process=None):
     """Wait for what another process does."""
     begun = time.monotonic()
     while not condition():
-        assert process is None or process.poll() is None, process.communicate()
-        assert time.monotonic() - begun < DEADLINE, "it never happened"
+        assert process is None or process.poll() is None, process.said()
+        assert time.monotonic() - begun < DEADLINE, process.said() if process else "it never happened"
         time.sleep(0.05)
+
+
+class Scheduler(subprocess.Popen):
+    """The process, and what it has logged so far."""
+
+    def said(self) -> str:
+        return self.log.read_text()
 
 
 @dataclass
@@ -118,24 +127,28 @@ class House:
     @contextmanager
     def scheduler(self):
         """Run it; what is still alive at the end is killed."""
-        process = subprocess.Popen(
-            [sys.executable, str(ROOT / "scheduler.py")],
-            env=self.installation.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        log = self.gate / f"log-{time.monotonic_ns()}"
+        with log.open("w") as file:
+            process = Scheduler(
+                [sys.executable, str(ROOT / "scheduler.py")],
+                env=self.installation.environment,
+                stdout=subprocess.DEVNULL,
+                stderr=file,
+                text=True,
+            )
+        process.log = log
         try:
             yield process
         finally:
             if process.poll() is None:
                 process.kill()
-            process.communicate()
+            process.wait()
 
     def stop(self, process) -> str:
         """Tell it to stop; it does within the deadline, and cleanly."""
         process.send_signal(signal.SIGTERM)
-        _, said = process.communicate(timeout=DEADLINE)
+        process.wait(timeout=DEADLINE)
+        said = process.said()
         assert process.returncode == 0, said
         assert "scheduler stopped" in said
         assert "Traceback" not in said
@@ -143,7 +156,7 @@ class House:
 
     def make_due(self) -> None:
         with self.store as store, store.write() as session:
-            (schedule,) = session.exec(select(Schedule)).all()
+            (schedule,) = session.exec(select(Schedule).where(col(Schedule.job).is_(None))).all()
             schedule.next_run_at = datetime.now(UTC) - timedelta(seconds=1)
             session.add(schedule)
 
@@ -275,7 +288,7 @@ def test_a_killed_run_is_resumed(house):
     house.assert_whole()
 
 
-def test_a_second_scheduler_is_refused_and_a_sync_waits_for_the_first(house):
+def test_a_sync_waits_for_the_scheduler(house):
     """One process executes; who asks for a sync beside it is told its result."""
     house.make_due()
     house.hold()
@@ -283,11 +296,6 @@ def test_a_second_scheduler_is_refused_and_a_sync_waits_for_the_first(house):
         until(house.held, first)
         sync = house.installation.start("sync", "--json")
         assert sync.stderr.readline() == "another process executes the runs; waiting for it\n"
-        with house.scheduler() as second:
-            _, said = second.communicate(timeout=DEADLINE)
-            assert second.returncode == 1
-            assert "error: another process executes the runs of this installation already; stop it first" in said
-            assert "Traceback" not in said
         assert sync.poll() is None
         house.let_go()
         out, said = sync.communicate(timeout=DEADLINE)
@@ -297,6 +305,109 @@ def test_a_second_scheduler_is_refused_and_a_sync_waits_for_the_first(house):
         assert (told["run_id"], told["state"], told["rows"]) == (run.id, "succeeded", 2 * 41)
         house.stop(first)
     house.assert_whole()
+
+
+def test_a_scheduler_waits_for_a_sync(house):
+    """It leads at once and executes as soon as the other process is done."""
+    house.hold()
+    sync = house.installation.start("sync", "--json")
+    until(house.held)
+    with house.scheduler() as scheduler:
+        until(lambda: "executing nothing for now" in scheduler.said(), scheduler)
+        assert "leading" in scheduler.said()
+        house.let_go()
+        _, said = sync.communicate(timeout=DEADLINE)
+        assert sync.returncode == 0, said
+        house.make_due()
+        until(lambda: len(house.runs()) == 2 and house.ended(), scheduler)
+        house.stop(scheduler)
+    house.assert_whole()
+
+
+@pytest.mark.parametrize("end", ["stopped", "killed"])
+def test_a_second_scheduler_stands_by_and_takes_over(house, end):
+    """At once when the first one is told to stop, soon when it is killed; what was under way is gone on with."""
+    house.make_due()
+    house.hold()
+    with house.scheduler() as first:
+        until(house.held, first)
+        with house.scheduler() as second:
+            until(lambda: "standing by" in second.said() and "executing nothing for now" in second.said(), second)
+            begun = time.monotonic()
+            if end == "stopped":
+                house.stop(first)
+            else:
+                first.kill()
+                first.wait()
+            until(lambda: "leading" in second.said(), second)
+            waited = time.monotonic() - begun
+            assert waited < DEADLINE / 2
+            house.let_go()
+            until(house.ended, second)
+            house.make_due()
+            until(lambda: len(house.runs()) == 2 and house.ended(), second)
+            house.stop(second)
+    first_run, _ = house.runs()
+    assert (first_run.state, first_run.attempts) == (RunState.SUCCEEDED, 2)
+    house.assert_whole()
+
+
+def test_it_ends_in_time_whatever_hangs(house):
+    """What has not stopped by the deadline is left behind, its run back in the queue; the exit code is 0."""
+    house.make_due()
+    house.hold()
+    hurried = replace(house.installation, settings={**house.installation.settings, "ADJOIN_STOP_SECONDS": "0.001"})
+    with replace(house, installation=hurried).scheduler() as process:
+        until(house.held, process)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=DEADLINE) == 0
+        assert "did not stop in time" in process.said()
+    (run,) = house.runs()
+    assert run.state is RunState.QUEUED
+    house.let_go()
+    with house.scheduler() as process:
+        until(house.ended, process)
+        house.stop(process)
+    house.assert_whole()
+
+
+def test_its_monitor_says_how_it_is(house):
+    """Alive, ready, and in figures; and its jobs have schedules that outlive it."""
+    watched = replace(house.installation, settings={**house.installation.settings, "ADJOIN_MONITOR": "127.0.0.1:0"})
+    house.make_due()
+    with replace(house, installation=watched).scheduler() as process:
+        until(lambda: house.ended() and "monitor serves" in process.said(), process)
+        (address,) = re.findall(r"monitor serves +address=(\S+)", process.said())
+        ready = httpx.get(f"http://{address}/readyz", trust_env=False)
+        assert (ready.status_code, ready.json()["reasons"]) == (200, [])
+        assert httpx.get(f"http://{address}/healthz", trust_env=False).json()["role"] == "scheduler"
+        figures = httpx.get(f"http://{address}/metrics", trust_env=False).text
+        for line in (
+            "adjoin_leading 1.0",
+            "adjoin_executing 1.0",
+            'adjoin_runs{state="succeeded",trigger="schedule"} 1.0',
+            'adjoin_lease_epoch{lease="scheduler"} 1.0',
+        ):
+            assert line in figures.splitlines()
+        assert "Gated" not in figures
+        house.stop(process)
+    schedules = house.installation.json("schedules", "--json")
+    jobs = {one["job"]: one["next_run_at"] for one in schedules if one["job"]}
+    assert {"gated/tidy", "core/retention", "core/compaction"} <= set(jobs)
+    with house.scheduler() as process:
+        until(lambda: "scheduler started" in process.said(), process)
+        house.stop(process)
+    again = {one["job"]: one["next_run_at"] for one in house.installation.json("schedules", "--json")}
+    assert again["core/retention"] == jobs["core/retention"]
+
+
+def test_a_monitor_that_cannot_listen_is_said(house):
+    """At the start, in one line."""
+    wrong = replace(house.installation, settings={**house.installation.settings, "ADJOIN_MONITOR": "9464"})
+    with replace(house, installation=wrong).scheduler() as process:
+        assert process.wait(timeout=DEADLINE) == 1
+        assert "error: ADJOIN_MONITOR '9464' is not an address; write HOST:PORT" in process.said()
+        assert "Traceback" not in process.said()
 
 
 def test_without_an_installation_it_says_what_to_run(installation):

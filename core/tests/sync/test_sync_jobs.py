@@ -16,7 +16,7 @@ from adjoin.contract import hookimpl
 from adjoin.contracts import CONTRACTS
 from adjoin.kernel import Kernel
 from adjoin.surface import v1 as surface
-from adjoin.sync.jobs import plugin_jobs
+from adjoin.sync.jobs import CoreJob, plugin_jobs
 
 
 @pytest.fixture
@@ -61,7 +61,9 @@ def test_jobs_run_in_their_plugins_threads(kernel, offered, log):
     async def later(context):
         seen.append(("later", context.now(), threading.current_thread()))
 
-    offered("one", job(lambda context: seen.append(("now", context.now(), threading.current_thread()))), job(later))
+    offered(
+        "one", job(lambda context: seen.append(("now", context.now(), threading.current_thread()))), job(later, "later")
+    )
     jobs = plugin_jobs(kernel, clock)
     assert [(one.plugin, one.every) for one in jobs] == [("one", timedelta(hours=1))] * 2
     for one in jobs:
@@ -94,3 +96,28 @@ def test_a_plugin_that_cannot_list_its_jobs_is_left_out(kernel, offered, log):
     offered("good", job(lambda context: None))
     assert [one.plugin for one in plugin_jobs(kernel, ManualClock())] == ["good"]
     assert [(entry["event"], entry["plugin"]) for entry in log] == [("plugin has no usable jobs", "bad")]
+
+
+def test_two_jobs_of_one_name_are_one(kernel, offered, log):
+    """The first counts: they would share a schedule."""
+    offered("one", job(lambda context: None), job(lambda context: None, timeout=timedelta(days=1)))
+    (found,) = plugin_jobs(kernel, ManualClock())
+    assert (found.key, found.timeout) == ("one/tidy", timedelta(minutes=10))
+    assert [entry["event"] for entry in log] == ["plugin offers two jobs of one name; the first one counts"]
+
+
+def test_a_chore_of_the_core_never_raises(log):
+    """What went wrong comes back as words that a person may read; what there is to tell is logged."""
+
+    def fail():
+        raise RuntimeError("deep inside")
+
+    chore = CoreJob(name="retention", every=timedelta(days=1), work=fail)
+    assert chore.key == "core/retention"
+    assert asyncio.run(chore.run()) == "unexpected RuntimeError; see the log"
+    done = CoreJob(name="retention", every=timedelta(days=1), work=lambda: "3 files removed")
+    assert asyncio.run(done.run()) is None
+    assert [(entry["event"], entry.get("result")) for entry in log] == [
+        ("job failed", None),
+        ("job done", "3 files removed"),
+    ]
