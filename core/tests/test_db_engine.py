@@ -271,6 +271,16 @@ class TestUrls:
             assert names(store) == {DEFAULT_WORKSPACE}
 
 
+@pytest.mark.postgres
+def test_a_frozen_writer_lets_go_of_its_rows(postgres_store: Store) -> None:
+    """The server ends a transaction in which nothing happens any more; readers hold nothing and may take their time."""
+    asked = sa.text("SHOW idle_in_transaction_session_timeout")
+    with postgres_store.write() as session:
+        assert session.connection().scalar(asked) == "30s"
+    with postgres_store.read() as session:
+        assert session.connection().scalar(asked) == "0"
+
+
 def add(store: Store) -> None:
     with store.write() as session:
         session.add(workspace("acme"))

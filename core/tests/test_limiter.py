@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from adjoin.ads.v2 import Hint, RateLimit
 from adjoin.clock import ManualClock
+from adjoin.db import Store
 from adjoin.errors import ErrorKind, PlatformError
 from adjoin.http.limiter import Bucket, Limiter, Pace, RateLimiter
+from adjoin.http.shared_limiter import SharedLimiter
 
 T = TypeVar("T")
 
@@ -23,6 +25,18 @@ BUCKET = Bucket(key="b", per_second=10, burst=1)
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(work)
+
+
+Make = Callable[[ManualClock], RateLimiter]
+
+
+@pytest.fixture(params=["memory", pytest.param("shared", marks=pytest.mark.postgres)])
+def make(request: pytest.FixtureRequest) -> Make:
+    """Makes a limiter of each kind: what is promised holds for both."""
+    if request.param == "memory":
+        return Limiter
+    store: Store = request.getfixturevalue("postgres_store")
+    return lambda clock: SharedLimiter(store, now=lambda: clock.now().timestamp())
 
 
 def pace(limiter: RateLimiter, clock: ManualClock, *limits: RateLimit, connection: str = "c", app: str = "app") -> Pace:
@@ -40,47 +54,47 @@ async def seconds_for(count: int, clock: ManualClock, pace: Pace, account: str =
 
 
 class TestRate:
-    def test_an_idle_bucket_answers_at_once(self) -> None:
-        assert run(Limiter(ManualClock()).ask([BUCKET])).wait == pytest.approx(0)
+    def test_an_idle_bucket_answers_at_once(self, make: Make) -> None:
+        assert run(make(ManualClock()).ask([BUCKET])).wait == pytest.approx(0)
 
-    def test_the_declared_rate_is_kept(self) -> None:
+    def test_the_declared_rate_is_kept(self, make: Make) -> None:
         clock = ManualClock()
         limit = RateLimit(scope="app", per_second=10, burst=1)
-        assert run(seconds_for(101, clock, pace(Limiter(clock), clock, limit))) == pytest.approx(10)
+        assert run(seconds_for(101, clock, pace(make(clock), clock, limit))) == pytest.approx(10)
 
-    def test_a_burst_goes_at_once_and_then_the_rate_holds(self) -> None:
+    def test_a_burst_goes_at_once_and_then_the_rate_holds(self, make: Make) -> None:
         clock = ManualClock()
-        paced = pace(Limiter(clock), clock, RateLimit(scope="app", per_second=2, burst=5))
+        paced = pace(make(clock), clock, RateLimit(scope="app", per_second=2, burst=5))
         assert run(seconds_for(5, clock, paced)) == pytest.approx(0)
         assert run(seconds_for(4, clock, paced)) == pytest.approx(2)
 
-    def test_the_slowest_bucket_decides(self) -> None:
+    def test_the_slowest_bucket_decides(self, make: Make) -> None:
         clock = ManualClock()
         limits = (RateLimit(scope="app", per_second=100), RateLimit(scope="account", per_second=1))
-        assert run(seconds_for(11, clock, pace(Limiter(clock), clock, *limits), "a")) == pytest.approx(10)
+        assert run(seconds_for(11, clock, pace(make(clock), clock, *limits), "a")) == pytest.approx(10)
 
-    def test_two_limits_of_one_scope_both_hold(self) -> None:
+    def test_two_limits_of_one_scope_both_hold(self, make: Make) -> None:
         clock = ManualClock()
         limits = (RateLimit(scope="app", per_second=10, burst=100), RateLimit(scope="app", per_second=100, burst=1))
-        assert run(seconds_for(101, clock, pace(Limiter(clock), clock, *limits))) == pytest.approx(1, abs=0.1)
+        assert run(seconds_for(101, clock, pace(make(clock), clock, *limits))) == pytest.approx(1, abs=0.1)
 
-    def test_a_refused_request_takes_from_no_bucket(self) -> None:
+    def test_a_refused_request_takes_from_no_bucket(self, make: Make) -> None:
         clock = ManualClock()
-        limiter = Limiter(clock)
+        limiter = make(clock)
         slow = Bucket(key="slow", per_second=0.1)
         run(limiter.ask([slow]))
         assert not run(limiter.ask([BUCKET, slow])).granted
         assert run(limiter.ask([BUCKET])).wait == pytest.approx(0)
 
-    def test_a_cost_above_the_burst_is_granted_and_paid_off_later(self) -> None:
+    def test_a_cost_above_the_burst_is_granted_and_paid_off_later(self, make: Make) -> None:
         clock = ManualClock()
-        paced = pace(Limiter(clock), clock, RateLimit(scope="app", per_second=1, burst=1))
+        paced = pace(make(clock), clock, RateLimit(scope="app", per_second=1, burst=1))
         assert run(seconds_for(1, clock, paced, cost=5)) == pytest.approx(0)
         assert run(seconds_for(1, clock, paced)) == pytest.approx(5)
 
-    def test_many_tasks_share_the_rate(self) -> None:
+    def test_many_tasks_share_the_rate(self, make: Make) -> None:
         clock = ManualClock()
-        limiter = Limiter(clock)
+        limiter = make(clock)
         granted: list[float] = []
 
         async def work(paced: Pace) -> None:
@@ -96,9 +110,9 @@ class TestRate:
         assert len(granted) == 100
         assert clock.monotonic() >= 99 / 100
 
-    def test_without_limits_nothing_is_held_back(self) -> None:
+    def test_without_limits_nothing_is_held_back(self, make: Make) -> None:
         clock = ManualClock()
-        assert run(seconds_for(1000, clock, pace(Limiter(clock), clock), "a")) == 0
+        assert run(seconds_for(1000, clock, pace(make(clock), clock), "a")) == 0
 
     @pytest.mark.parametrize(("rate", "burst"), [(0, 1), (-1, 1), (1, 0)])
     def test_a_limit_that_allows_nothing_is_a_mistake(self, rate: float, burst: int) -> None:
@@ -129,30 +143,30 @@ class TestRate:
 
 
 class TestSharing:
-    def test_connections_of_an_app_share_its_blocks(self) -> None:
+    def test_connections_of_an_app_share_its_blocks(self, make: Make) -> None:
         clock = ManualClock()
-        limiter = Limiter(clock)
+        limiter = make(clock)
         one, other = pace(limiter, clock, connection="1"), pace(limiter, clock, connection="2")
         run(one.report(Hint(scope="app", wait=timedelta(seconds=30))))
         assert run(seconds_for(1, clock, other)) == pytest.approx(30)
 
-    def test_a_credentials_block_is_its_own(self) -> None:
+    def test_a_credentials_block_is_its_own(self, make: Make) -> None:
         clock = ManualClock()
-        limiter = Limiter(clock)
+        limiter = make(clock)
         run(pace(limiter, clock, connection="1").report(Hint(scope="credential", wait=timedelta(seconds=30))))
         assert run(seconds_for(1, clock, pace(limiter, clock, connection="2"))) == 0
 
-    def test_an_accounts_block_reaches_all_connections_to_it(self) -> None:
+    def test_an_accounts_block_reaches_all_connections_to_it(self, make: Make) -> None:
         clock = ManualClock()
-        limiter = Limiter(clock)
+        limiter = make(clock)
         one, other = pace(limiter, clock, connection="1"), pace(limiter, clock, connection="2")
         run(one.report(Hint(scope="account", account="a", wait=timedelta(seconds=30))))
         assert run(seconds_for(1, clock, other, "b")) == 0
         assert run(seconds_for(1, clock, other, "a")) == pytest.approx(30)
 
-    def test_a_hint_without_account_is_about_the_request(self) -> None:
+    def test_a_hint_without_account_is_about_the_request(self, make: Make) -> None:
         clock = ManualClock()
-        paced = pace(Limiter(clock), clock)
+        paced = pace(make(clock), clock)
         run(paced.report(Hint(scope="account", wait=timedelta(seconds=30)), "a"))
         run(paced.report(Hint(scope="account", wait=timedelta(seconds=50)), ""))
         assert run(seconds_for(1, clock, paced, "a")) == pytest.approx(30)
@@ -162,23 +176,23 @@ class TestHints:
     @pytest.mark.parametrize(
         ("used", "per_second"), [(0.0, 10), (0.5, 10), (0.625, 7.5), (0.75, 5), (0.825, 3), (0.9, 1), (0.94, 1)]
     )
-    def test_a_fuller_bucket_is_slower(self, used: float, per_second: float) -> None:
+    def test_a_fuller_bucket_is_slower(self, make: Make, used: float, per_second: float) -> None:
         clock = ManualClock()
-        paced = pace(Limiter(clock), clock, RateLimit(scope="app", per_second=10))
+        paced = pace(make(clock), clock, RateLimit(scope="app", per_second=10))
         run(paced.acquire())
         run(paced.report(Hint(scope="app", used=used)))
         assert run(seconds_for(20, clock, paced)) == pytest.approx(20 / per_second, rel=0.06)
 
-    def test_an_undeclared_bucket_slows_down_too(self) -> None:
+    def test_an_undeclared_bucket_slows_down_too(self, make: Make) -> None:
         clock = ManualClock()
-        paced = pace(Limiter(clock), clock)
+        paced = pace(make(clock), clock)
         run(paced.report(Hint(scope="app", used=0.9)))
         run(paced.acquire())
         assert run(seconds_for(10, clock, paced)) == pytest.approx(10)
 
-    def test_it_recovers_in_steps(self) -> None:
+    def test_it_recovers_in_steps(self, make: Make) -> None:
         clock = ManualClock()
-        paced = pace(Limiter(clock), clock, RateLimit(scope="app", per_second=10))
+        paced = pace(make(clock), clock, RateLimit(scope="app", per_second=10))
         run(paced.report(Hint(scope="app", used=0.9)))
         speeds = []
         for _ in range(6):
@@ -190,18 +204,18 @@ class TestHints:
         assert speeds == sorted(speeds)
         assert speeds[-1] == 10
 
-    def test_a_lower_usage_does_not_jump_back_to_full_speed(self) -> None:
+    def test_a_lower_usage_does_not_jump_back_to_full_speed(self, make: Make) -> None:
         clock = ManualClock()
-        paced = pace(Limiter(clock), clock, RateLimit(scope="app", per_second=10))
+        paced = pace(make(clock), clock, RateLimit(scope="app", per_second=10))
         run(paced.report(Hint(scope="app", used=0.9)))
         run(paced.report(Hint(scope="app", used=0.1)))
         run(paced.acquire())
         assert run(seconds_for(1, clock, paced)) == pytest.approx(1)
 
-    def test_a_full_bucket_is_left_alone_for_longer_each_time(self) -> None:
+    def test_a_full_bucket_is_left_alone_for_longer_each_time(self, make: Make) -> None:
         clock = ManualClock()
         paced = Pace(
-            Limiter(clock), clock=clock, platform="m", client_id="a", connection="c", waits_at_most=timedelta(hours=1)
+            make(clock), clock=clock, platform="m", client_id="a", connection="c", waits_at_most=timedelta(hours=1)
         )
         waits = []
         for _ in range(6):
@@ -209,16 +223,16 @@ class TestHints:
             waits.append(run(seconds_for(1, clock, paced)))
         assert waits == pytest.approx([60, 120, 240, 480, 600, 600])
 
-    def test_answers_that_were_under_way_do_not_prolong_a_block(self) -> None:
+    def test_answers_that_were_under_way_do_not_prolong_a_block(self, make: Make) -> None:
         clock = ManualClock()
-        paced = pace(Limiter(clock), clock)
+        paced = pace(make(clock), clock)
         for _ in range(5):
             run(paced.report(Hint(scope="app", used=1.0)))
         assert run(seconds_for(1, clock, paced)) == pytest.approx(60)
 
-    def test_a_shorter_block_does_not_end_a_longer_one(self) -> None:
+    def test_a_shorter_block_does_not_end_a_longer_one(self, make: Make) -> None:
         clock = ManualClock()
-        paced = pace(Limiter(clock), clock)
+        paced = pace(make(clock), clock)
         run(paced.report(Hint(scope="app", wait=timedelta(seconds=50))))
         run(paced.report(Hint(scope="app", wait=timedelta(seconds=5))))
         assert run(seconds_for(1, clock, paced)) == pytest.approx(50)
@@ -230,9 +244,9 @@ class TestHints:
         run(paced.report(Hint(scope="app", wait=timedelta.max)))
         assert blocks == {"app:meta:app": clock.now() + timedelta(days=2)}
 
-    def test_too_long_a_wait_is_for_the_engine(self) -> None:
+    def test_too_long_a_wait_is_for_the_engine(self, make: Make) -> None:
         clock = ManualClock()
-        paced = pace(Limiter(clock), clock)
+        paced = pace(make(clock), clock)
         run(paced.report(Hint(scope="app", wait=timedelta(minutes=10))))
         with pytest.raises(PlatformError, match="no room for another request within 600 seconds") as caught:
             run(paced.acquire())

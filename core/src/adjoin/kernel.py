@@ -51,7 +51,8 @@ class Report:
 class Kernel:
     """The loaded plugins. Make it with `Kernel.load`; close it when done."""
 
-    def __init__(self, contracts: Iterable[Contract]) -> None:
+    def __init__(self, contracts: Iterable[Contract], *, slots: int = 16) -> None:
+        self._slots = slots
         self._contracts = {contract.name: contract for contract in contracts}
         self._registries = {name: Registry(name, one.newest) for name, one in self._contracts.items()}
         self._hooks: dict[Callable[..., Any], tuple[Registry, HookInfo]] = {
@@ -71,15 +72,16 @@ class Kernel:
         path: Iterable[str] | None = None,
         strict: bool = False,
         import_timeout: float = IMPORT_TIMEOUT,
+        slots: int = 16,
     ) -> Kernel:
         """Find and load all installed plugins of the contracts (by default every contract of this release).
 
         `disabled` names are not imported. `strict` raises ContractError for the first plugin that cannot be used, as a
-        plugin's own tests want it.
+        plugin's own tests want it. `slots` is how many calls of one plugin may be under way at once.
         """
         from adjoin.contracts import CONTRACTS
 
-        kernel = cls(CONTRACTS if contracts is None else contracts)
+        kernel = cls(CONTRACTS if contracts is None else contracts, slots=slots)
         offers = find_offers(kernel._contracts, path)
         for offer in offers:
             rivals = [other for other in offers if _same_place(offer, other) and other is not offer]
@@ -127,7 +129,7 @@ class Kernel:
     def _register(self, plugin: str, contract: str, number: int, instance: object, *, package: str = "") -> None:
         spoken = self._contracts[contract]
         # A package has one lane for all its contracts: the same code, the same slots.
-        lane = self._lanes.setdefault((plugin, package), Lane(plugin))
+        lane = self._lanes.setdefault((plugin, package), Lane(plugin, slots=self._slots))
         self._registries[contract].add(plugin, lift(instance, spoken, number, lane), lane)
 
     def _find(self, spec: Callable[..., Any]) -> tuple[Registry, HookInfo]:

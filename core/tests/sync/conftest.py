@@ -47,6 +47,7 @@ from adjoin.sync.connections import Connections
 from adjoin.sync.engine import Engine
 from adjoin.sync.executor import Executor
 from adjoin.sync.runs import Attempt, RunBook
+from adjoin.sync.workers.schema import install
 
 NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
 TODAY = NOW.date()
@@ -407,3 +408,10 @@ def house(sqlite_store: Store, tmp_path: Path, platform: Platform, clock: Manual
 def any_house(store: Store, tmp_path: Path, platform: Platform, clock: ManualClock, kernel: Kernel) -> House:
     """On each kind of database."""
     return House(store=store, home=tmp_path, platform=platform, clock=clock, kernel=kernel)
+
+
+@pytest.fixture
+def queue_house(postgres_store: Store, tmp_path: Path, platform: Platform, clock: ManualClock, kernel: Kernel) -> House:
+    """On PostgreSQL, with the queue that workers serve."""
+    install(postgres_store)
+    return House(store=postgres_store, home=tmp_path, platform=platform, clock=clock, kernel=kernel)

@@ -14,7 +14,21 @@ import typer
 from typer.core import TyperGroup
 
 from adjoin import __version__
-from adjoin.cli import connecting, house, plugins, reporting, sandbox, serving, syncing
+from adjoin.cli import (
+    connecting,
+    facts,
+    gaps,
+    house,
+    keys,
+    plugins,
+    reporting,
+    runs,
+    sandbox,
+    schedules,
+    serving,
+    syncing,
+    worker,
+)
 from adjoin.errors import AdjoinError, UsageError
 
 __all__ = ["main"]
@@ -61,7 +75,21 @@ def _options(
     configure("debug" if debug else "warning")
 
 
-for part in (house, connecting, syncing, reporting, plugins, sandbox, serving):
+for part in (
+    house,
+    connecting,
+    syncing,
+    runs,
+    gaps,
+    reporting,
+    facts,
+    schedules,
+    plugins,
+    sandbox,
+    serving,
+    worker,
+    keys,
+):
     part.register(app)
 
 

@@ -66,6 +66,8 @@ def _postgres(error: sa.exc.DBAPIError, url: str) -> StateError | None:
     state = getattr(error.orig, "sqlstate", None) or ""
     if state == "53100":
         return StateError(f"The disk of the database server at {url} is full. Free some space and try again.")
+    if state in {"40P01", "40001", "55P03"}:
+        return StateError(f"Two processes got in each other's way in the database {url} ({_line(error)}). Try again.")
     if state in {"XX001", "XX002"}:
         return StoreDamaged(f"The database {url} is damaged ({_line(error)}). Restore it from a backup.")
     # Errors without a state never reached the server; 08 is the connection, 28 the sign-in, 3D an unknown

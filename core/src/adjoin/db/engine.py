@@ -17,13 +17,26 @@ from sqlmodel import Session
 from adjoin.db._faults import explain, shown
 from adjoin.db.migrations import FOLDER, HEAD
 from adjoin.db.models import DEFAULT_WORKSPACE, Base, Workspace
+from adjoin.db.upsert import upsert
 from adjoin.errors import BadInput, NotInitialised, SchemaTooNew, SchemaTooOld, StateError, StoreDamaged
 
 __all__ = ["Store"]
 
 _VERSION_TABLE = "alembic_version"
+#: How long a transaction on PostgreSQL may lie idle, in seconds: as long as a run may be without a heartbeat.
+IDLE_SECONDS = 30.0
 #: How long a writer waits for another one, in seconds.
 _BUSY_SECONDS = 30
+#: A server that vanishes says nothing: this is noticed within half a minute, not after the usual two hours.
+_POSTGRES = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+#: Whoever reads holds up nobody, and may take its time over what it has read.
+_NO_HURRY = "SET LOCAL idle_in_transaction_session_timeout = 0"
 #: Names the lock that keeps two upgrades of one PostgreSQL database apart.
 _UPGRADE_LOCK = 0x41444A4F494E
 
@@ -104,7 +117,31 @@ class Store:
     def read(self) -> Iterator[Session]:
         """Yield a session that sees one state of the database and cannot change it. Waits for nobody."""
         with self._translated(reading=True), Session(self._reading, expire_on_commit=False) as session:
+            if self.dialect == "postgresql":
+                session.connection().exec_driver_sql(_NO_HURRY)
             yield session
+
+    @contextmanager
+    def statements(self) -> Iterator[sa.Connection]:
+        """Yield a connection on which each statement is a transaction of its own, for single quick ones."""
+        options = {"isolation_level": "AUTOCOMMIT"} if self.dialect == "postgresql" else {}
+        with (
+            self._translated(reading=False),
+            self._engine.execution_options(**options).connect() as connection,
+        ):
+            yield connection
+
+    def conninfo(self) -> str:
+        """Return how PostgreSQL's own clients reach this database. It may hold the password: not for people.
+
+        Raises StateError on SQLite.
+        """
+        if self.dialect != "postgresql":
+            raise StateError(
+                f"The database {self} is a file of one machine; what several processes share needs PostgreSQL: "
+                "set ADJOIN_DATABASE_URL"
+            )
+        return self._url.set(drivername="postgresql").render_as_string(hide_password=False)
 
     def check_schema(self) -> None:
         """Raise unless the schema is the one of this release. Errors as in `open`."""
@@ -142,8 +179,7 @@ class Store:
         """Bring the schema to this release and make the default workspace. Does nothing to what is there."""
         self.upgrade()
         with self.write() as session:
-            if session.get(Workspace, DEFAULT_WORKSPACE) is None:
-                session.add(Workspace(id=DEFAULT_WORKSPACE, name="Default", created_at=now))
+            upsert(session, Workspace, [{"id": DEFAULT_WORKSPACE, "name": "Default", "created_at": now}], update=())
 
     def verify(self) -> None:
         """Read the whole SQLite file and raise StoreDamaged if its structure is broken.
@@ -212,9 +248,19 @@ def _engine(url: sa.URL) -> sa.Engine:
         sa.event.listen(engine, "begin", _begin_sqlite)
         return engine
     try:
-        return sa.create_engine(url, pool_pre_ping=True)
+        options = {name: value for name, value in _POSTGRES.items() if name not in url.query}
+        engine = sa.create_engine(url, pool_pre_ping=True, connect_args=options)
     except ModuleNotFoundError as error:
         raise StateError("PostgreSQL needs its driver: install adjoin[postgres].") from error
+    sa.event.listen(engine, "connect", _prepare_postgres)
+    return engine
+
+
+def _prepare_postgres(connection: Any, _record: object) -> None:
+    """Have the server end transactions that nobody goes on with, as of a frozen process: others wait for its rows."""
+    before, connection.autocommit = connection.autocommit, True
+    connection.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_SECONDS:.0f}s'")
+    connection.autocommit = before
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

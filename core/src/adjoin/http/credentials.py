@@ -7,20 +7,41 @@ import inspect
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from adjoin.ads.v2 import Credential
 from adjoin.clock import Clock, SystemClock
-from adjoin.errors import ErrorKind, PlatformError
+from adjoin.errors import ErrorKind, PlatformError, StateError
 from adjoin.http.redaction import Redactor, is_secret_name
 
-__all__ = ["CredentialKeeper", "Renew", "Save"]
+__all__ = ["CredentialKeeper", "Renew", "Save", "Share"]
 
 #: Asks the platform for the next credential; usually the plugin's `renew` hook.
 Renew: TypeAlias = Callable[[Credential], Awaitable[Credential]]
 #: Stores a credential; a plain function is called in a thread.
 Save: TypeAlias = Callable[[Credential], Awaitable[None] | None]
+
+
+#: Seconds between tries to store a renewed credential while the store is away: nobody else knows it.
+_STORE_AGAIN = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+
+
+class Share(Protocol):
+    """The stored credential of a connection that several processes use."""
+
+    def hold(self) -> AbstractAsyncContextManager[None]:
+        """Keep the others from renewing until the end of the block."""
+        ...
+
+    async def load(self) -> Credential:
+        """Return what is stored now."""
+        ...
+
+    async def save(self, credential: Credential) -> Credential:
+        """Store what follows the credential that was loaded last; return what is stored then."""
+        ...
 
 
 class CredentialKeeper:
@@ -35,8 +56,10 @@ class CredentialKeeper:
     loops wait for its result.
 
     Hand the client of the `renew` hook its own keeper without `renew`: with this one, a request of the hook that finds
-    the token expired would wait for itself. Where several processes share a connection, `renew` must also take
-    their common lock, and return the stored credential if another process was faster.
+    the token expired would wait for itself.
+
+    Where several processes use a connection, `share` takes the place of `save`: a renewal holds their common lock, and
+    where another process was faster what it has stored is used.
     """
 
     def __init__(
@@ -45,12 +68,14 @@ class CredentialKeeper:
         *,
         renew: Renew | None = None,
         save: Save | None = None,
+        share: Share | None = None,
         clock: Clock | None = None,
         leeway: timedelta = timedelta(seconds=60),
     ) -> None:
         self._credential = credential
         self._renew = renew
         self._save = save
+        self._share = share
         self._clock = clock or SystemClock()
         self._leeway = leeway
         self._lock = threading.Lock()
@@ -134,17 +159,53 @@ class CredentialKeeper:
         future.set_result(renewed)
 
     async def _fetch_and_store(self, stale: Credential) -> Credential:
-        renewed = self._unsaved
-        if renewed is None:
-            if self._renew is None:
-                raise RuntimeError("a renewal began without a way to renew")
-            renewed = await self._renew(stale)
-            self.redact.add(_secrets(renewed))
-        self._unsaved = renewed
+        if self._share is not None:
+            async with self._share.hold():
+                return await self._fetch_and_share(self._share, stale)
+        renewed = await self._fetch(stale)
         if self._save is not None:
             await _call(self._save, renewed)
         self._unsaved = None
         return renewed
+
+    async def _fetch(self, stale: Credential) -> Credential:
+        """Ask the platform, unless it was asked before and the answer could not be stored."""
+        if self._unsaved is None:
+            if self._renew is None:
+                raise RuntimeError("a renewal began without a way to renew")
+            renewed = await self._renew(stale)
+            self.redact.add(_secrets(renewed))
+            self._unsaved = renewed
+        return self._unsaved
+
+    async def _fetch_and_share(self, share: Share, stale: Credential) -> Credential:
+        if self._unsaved is None:
+            stored = await share.load()
+            self.redact.add(_secrets(stored))
+            if stored != stale:
+                return stored
+        try:
+            renewed = await self._fetch(stale)
+        except PlatformError as error:
+            if error.kind is not ErrorKind.RECONNECT:
+                raise
+            stored = await share.load()
+            if stored == stale:
+                raise
+            self.redact.add(_secrets(stored))
+            return stored  # a person has connected again meanwhile
+        for pause in (*_STORE_AGAIN, None):
+            try:
+                kept = await share.save(renewed)
+            except StateError:
+                if pause is None:
+                    raise
+                await self._clock.sleep(pause)
+            else:
+                break
+        self._unsaved = None
+        self.redact.add(_secrets(kept))
+        return kept
 
 
 async def _call(save: Save, credential: Credential) -> None:

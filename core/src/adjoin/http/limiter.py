@@ -14,7 +14,7 @@ from adjoin.ads.v2 import Hint, RateLimit
 from adjoin.clock import Clock
 from adjoin.errors import ErrorKind, PlatformError
 
-__all__ = ["Bucket", "Limiter", "Pace", "Permit", "RateLimiter"]
+__all__ = ["Bucket", "Limiter", "Pace", "Permit", "RateLimiter", "factor_for"]
 
 Scope = Literal["app", "credential", "account"]
 
@@ -32,7 +32,8 @@ LONGEST_BLOCK = timedelta(days=2)
 
 # (how full the platform says the bucket is, the part of the pace that is left); between them it falls evenly.
 _SLOWDOWN = ((0.50, 1.0), (0.75, 0.5), (0.90, 0.1))
-_FULL = 0.95
+#: How full a bucket counts as full.
+FULL = 0.95
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,12 +148,12 @@ class Limiter:
     def _note(self, key: str, used: float, wait: timedelta | None) -> datetime | None:
         now = self._clock.monotonic()
         state = self._states.setdefault(key, _State(factor_since=now))
-        state.full_in_a_row = state.full_in_a_row + 1 if used >= _FULL else 0
-        factor = _factor_for(used)
+        state.full_in_a_row = state.full_in_a_row + 1 if used >= FULL else 0
+        factor = factor_for(used)
         current = state.factor_at(now)
         if factor < 1.0 and factor <= current:
             state.factor, state.factor_since = factor, now
-        if wait is None and used >= _FULL:
+        if wait is None and used >= FULL:
             # Answers to requests that were under way when the block began do not prolong it.
             if state.blocked_until > now:
                 state.full_in_a_row -= 1
@@ -234,8 +235,8 @@ class Pace:
         ]
 
 
-def _factor_for(used: float) -> float:
-    """The part of the pace that is left at this usage."""
+def factor_for(used: float) -> float:
+    """Return the part of the pace that is left at this usage."""
     for (low, high_factor), (high, low_factor) in pairwise(_SLOWDOWN):
         if used <= low:
             return high_factor

@@ -16,12 +16,13 @@ from adjoin.db.models import DEFAULT_WORKSPACE, Account, Connection, ConnectionS
 from adjoin.errors import BadInput, SecretError, StateError, UsageError
 from adjoin.http.client import ApiClient
 from adjoin.http.credentials import CredentialKeeper
-from adjoin.http.limiter import Limiter, Pace
+from adjoin.http.limiter import Pace, RateLimiter
 from adjoin.kernel import Kernel
-from adjoin.secrets import Vault, open_credential, seal_credential
+from adjoin.secrets import Vault, open_credential
 from adjoin.settings import app_of
 from adjoin.sync.entities import save_accounts
 from adjoin.sync.schedules import ensure_schedule
+from adjoin.sync.shared_credential import SharedCredential, put_credential
 
 __all__ = ["Connected", "Connections", "sandbox_app_of"]
 
@@ -62,7 +63,7 @@ class Connections:
         store: Store,
         kernel: Kernel,
         vault: Vault,
-        limiter: Limiter,
+        limiter: RateLimiter,
         clock: Clock,
         environ: Mapping[str, str],
     ) -> None:
@@ -116,7 +117,7 @@ class Connections:
         keeper = CredentialKeeper(
             credential,
             renew=renew if hook.implemented_by(connection.platform) else None,
-            save=lambda renewed: self._save_credential(connection, renewed),
+            share=SharedCredential(self._store, self._vault, connection),
             clock=clock,
         )
         return self._client(
@@ -193,21 +194,6 @@ class Connections:
             on_warning=lambda text: self.warnings.setdefault(connection, []).append(text),
         )
 
-    def _save_credential(self, connection: Connection, renewed: v2.Credential) -> None:
-        with self._store.write() as session:
-            stored = session.get_one(Connection, (connection.workspace_id, connection.id))
-            self._put_credential(stored, renewed)
-            session.add(stored)
-
-    def _put_credential(self, connection: Connection, credential: v2.Credential) -> None:
-        connection.credential = seal_credential(
-            self._vault, credential, workspace=connection.workspace_id, connection=connection.id
-        )
-        connection.credential_version += 1
-        # Where the token renews itself, what ends the authorisation is the end of the renewing.
-        connection.expires_at = credential.refresh_expires_at if credential.can_renew else credential.expires_at
-        connection.can_renew = credential.can_renew
-
     def _store_connection(
         self,
         platform: str,
@@ -232,7 +218,7 @@ class Connections:
             connection.base_url = base_url
             connection.state = ConnectionState.OK
             connection.last_error = None
-            self._put_credential(connection, credential)
+            put_credential(self._vault, connection, credential)
             session.add(connection)
             session.flush()
             notes = save_accounts(session, connection, accounts, now=now)

@@ -4,29 +4,45 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
 from adjoin.clock import Clock
-from adjoin.db.models import RunState
-from adjoin.errors import AdjoinError, Fenced, StateError
+from adjoin.errors import StateError
 from adjoin.kernel import Kernel
-from adjoin.surface import v1 as surface
 from adjoin.sync.engine import Engine
-from adjoin.sync.runs import Attempt, RunBook
+from adjoin.sync.execution import Execution
+from adjoin.sync.runs import RunBook
 
-__all__ = ["Executor"]
+__all__ = ["Executor", "RunExecutor"]
+
+
+class RunExecutor(Protocol):
+    """Where a process has its runs executed: within itself, or by workers elsewhere."""
+
+    def exclusive(self) -> AbstractContextManager[bool]:
+        """Try to take the place of the executing process; yields False if another one has it."""
+        ...
+
+    async def run_until_idle(self) -> None:
+        """Return when nothing is left that is queued and due."""
+        ...
+
+    async def serve(self, stop: asyncio.Event) -> None:
+        """Have runs executed as they become due, until `stop` is set."""
+        ...
 
 
 class Executor:
     """Takes runs from the queue and executes them, `concurrency` at once.
 
     A lock file keeps it to one process: what is `running` when the lock is obtained belongs to a process that is
-    gone, and is resumed. The operating system frees the lock of a process however it ends.
+    gone, and is resumed. The operating system frees the lock of a process however it ends. Where other machines reach
+    the database too, `alone` gives a lock that they see.
     """
 
     def __init__(
@@ -39,16 +55,16 @@ class Executor:
         lock_file: Path,
         concurrency: int = 3,
         poll_seconds: float = 1.0,
+        alone: Callable[[], AbstractContextManager[bool]] = lambda: nullcontext(True),
     ) -> None:
-        self._engine = engine
+        self._execution = Execution(engine=engine, runs=runs, kernel=kernel, clock=clock)
         self._runs = runs
-        self._kernel = kernel
         self._clock = clock
         self._lock_file = lock_file
         self._concurrency = concurrency
         self._poll_seconds = poll_seconds
+        self._alone = alone
         self._log = structlog.get_logger("adjoin.executor")
-        self._unrecorded = False  # whether a run has failed and the store could not be told
 
     @contextmanager
     def exclusive(self) -> Iterator[bool]:
@@ -63,10 +79,12 @@ class Executor:
             except OSError:
                 yield False
                 return
-            orphans = self._runs.requeue_orphans()
-            if orphans:
-                self._log.info("interrupted runs will be resumed", runs=orphans)
-            yield True
+            with self._alone() as mine:
+                if mine:
+                    orphans = self._runs.requeue_orphans()
+                    if orphans:
+                        self._log.info("interrupted runs will be resumed", runs=orphans)
+                yield mine
 
     async def run_until_idle(self) -> None:
         """Execute what is queued and due, and return when nothing is left."""
@@ -104,45 +122,14 @@ class Executor:
         for task in [task for task in running if task.done()]:
             running.remove(task)
             task.result()
-        if self._unrecorded and not running:  # what still counts as running has ended here
+        if self._execution.unrecorded and not running:  # what still counts as running has ended here
             await asyncio.to_thread(self._runs.requeue_orphans)
-            self._unrecorded = False
+            self._execution.unrecorded = False
         while len(running) < self._concurrency:
             attempt = await asyncio.to_thread(self._runs.take_next, now=self._clock.now())
             if attempt is None:
                 return
-            running.add(asyncio.create_task(self._execute(attempt)))
-
-    async def _execute(self, attempt: Attempt) -> None:
-        try:
-            state = await self._engine.execute(attempt)
-        except Fenced as error:
-            self._log.warning("run was taken over", run=attempt.run_id, reason=str(error))
-            return
-        except Exception as error:  # noqa: BLE001 - the boundary: one run must not stop the others
-            self._log.error("run failed unexpectedly", run=attempt.run_id, error=type(error).__name__, exc_info=True)
-            await asyncio.to_thread(self._give_up, attempt, error)
-            state = RunState.FAILED
-        await self._announce(attempt, state)
-
-    def _give_up(self, attempt: Attempt, error: Exception) -> None:
-        text = str(error) if isinstance(error, AdjoinError) else f"unexpected {type(error).__name__}; see the log"
-        try:
-            self._runs.finish(attempt, now=self._clock.now(), state=RunState.FAILED, error=text)
-        except AdjoinError as failure:
-            self._unrecorded = self._unrecorded or not isinstance(failure, Fenced)
-            self._log.error("the failed run could not be recorded", run=attempt.run_id, error=str(failure))
-
-    async def _announce(self, attempt: Attempt, state: RunState) -> None:
-        event = surface.Event(
-            name="sync.finished",
-            workspace_id=attempt.workspace_id,
-            at=self._clock.now(),
-            data={"run_id": attempt.run_id, "connection_id": attempt.connection_id, "state": str(state)},
-        )
-        results = await self._kernel.hook(surface.Surface.on_event).aall(event=event)
-        for plugin, error in results.errors.items():
-            self._log.warning("a plugin could not handle the event", plugin=plugin, error=str(error))
+            running.add(asyncio.create_task(self._execution.perform(attempt)))
 
 
 async def _stop(tasks: Iterable[asyncio.Task[Any]]) -> None:
