@@ -12,7 +12,7 @@ export UV_COMPILE_BYTECODE := 1
 # What an operator's shell has set must not reach the demo or the tests.
 CLEAN_ENV := env -u PYTHONPATH -u VIRTUAL_ENV
 
-.PHONY: help demo test check fmt lock clean install
+.PHONY: help demo test soak check fmt lock clean install
 
 help:  ## Show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -22,6 +22,9 @@ demo: install  ## Do the main job on sandboxes and serve the dashboard (ARGS=--n
 
 test: install  ## Run all tests (ARGS=... goes to pytest)
 	@$(CLEAN_ENV) $(BIN)/python -m pytest $(ARGS)
+
+soak: install  ## Kill, freeze and starve real processes at random for SECONDS=600 (SEED=... repeats a round)
+	@$(CLEAN_ENV) $(BIN)/python tests/faults/soak.py --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
 
 check: install  ## Lint, types, import rules
 	@$(BIN)/ruff check .

@@ -35,8 +35,43 @@ def test_both_ways_of_normalising_stage_the_same(platform: str) -> None:
     assert found["platforms"][platform]["rows"] > 1000
 
 
+def test_each_slot_queues_one_run_among_few_and_among_many() -> None:
+    """A minute of ticks, all due at once, and a tick among ever more schedules."""
+    arguments = ("--schedules", "600", "--due", "120", "--few", "100", "--ticks", "2", "--database", "sqlite")
+    found = _run("scheduling.py", *arguments)
+    assert found["wrong"] == []
+    measured = found["databases"]["sqlite"]
+    assert (measured["minute"]["queued"], measured["at_once"]["queued"]) == (120, 120)
+    assert set(measured["by_existing"]["sizes"]) == {"100", "600"}
+
+
 def test_the_kernel_is_measured_against_pluggy_and_a_plain_call() -> None:
     """All kinds of call give the same answer and are told as ratios."""
     found = _run("kernel.py", "--calls", "700")
     assert found["ratios"]["plain"]["to_plain"] == 1
     assert set(found["micros"]) == {"plain", "pluggy", "kernel", "kernel, awaited"}
+
+
+def test_a_commit_is_measured_with_little_and_with_much_history() -> None:
+    """Both end with the rows that were committed last; the ratio is told."""
+    found = _run("commit.py", "--ads", "20", "--repeat", "1")
+    assert found["wrong"] == []
+    assert found["rows"] == 28 * 20
+    assert found["ratio"] > 0
+    assert set(found["seconds"]) == {"1", "36"}
+
+
+def test_the_memory_of_a_sync_is_measured_on_a_made_up_account() -> None:
+    """Its rows arrive whole, though its pages are made of a few."""
+    found = _run("memory.py", "--rows", "28000")
+    assert found["wrong"] == []
+    assert found["ad_rows"] == 28_000
+    assert found["peak_mb"] >= found["idle_mb"] > 0
+
+
+@pytest.mark.postgres
+def test_workers_are_measured_against_each_other() -> None:
+    """One and two real workers sync the same rows, the true ones."""
+    found = _run("workers.py", "--connections", "2", "--latency", "1", "--workers", "1", "2")
+    assert found["wrong"] == []
+    assert found["workers"]["1"]["rows"] == found["workers"]["2"]["rows"] > 0

@@ -53,7 +53,7 @@ class PlatformClock:
 
     def __init__(self, base: Clock) -> None:
         self._base = base
-        self._ahead = timedelta(0)
+        self._heard: tuple[datetime, float] | None = None  # the time we were told last, and when by the stopwatch
 
     def hear(self, header: str) -> None:
         """Take the Date header of a fresh answer; one that cannot be read is passed over."""
@@ -62,11 +62,15 @@ class PlatformClock:
         except ValueError:
             return
         if told.tzinfo is not None:
-            ahead = told - self._base.now()
-            self._ahead = ahead if abs(ahead) > _HEADER_RESOLUTION else timedelta(0)
+            ours = self._base.now()
+            differs = abs(told - ours) > _HEADER_RESOLUTION
+            self._heard = (told.astimezone(UTC) if differs else ours, self._base.monotonic())
 
     def now(self) -> datetime:
-        return self._base.now() + self._ahead
+        if self._heard is None:
+            return self._base.now()
+        told, at = self._heard  # ours may have been set since; the stopwatch has not
+        return told + timedelta(seconds=self._base.monotonic() - at)
 
     def monotonic(self) -> float:
         return self._base.monotonic()

@@ -172,7 +172,11 @@ class Vault:
 
     def outdated(self, blob: bytes) -> bool:
         """Say whether a blob should be sealed again because a newer key encrypts now."""
-        return blob[1:_HEADER_BYTES].hex() != self._keyring.ids[0]
+        return self.key_of(blob) != self._keyring.ids[0]
+
+    def key_of(self, blob: bytes) -> str:
+        """Return the id of the key that a blob was sealed with; this process may not have it."""
+        return blob[1:_HEADER_BYTES].hex()
 
 
 def seal_credential(vault: Vault, credential: Credential, *, workspace: str, connection: str) -> bytes:
