@@ -23,6 +23,7 @@ from adjoin.db import Store
 from adjoin.db.models import Connection, ConnectionState, Run, RunState, SliceState
 from adjoin.errors import StateError
 from adjoin.kernel import Kernel
+from adjoin.sync.shared_credential import SharedCredential
 from adjoin.testing.faults import EVERYWHERE, ON_PLATFORMS, Fault
 from adjoin.testing.house import House
 from adjoin.testing.server import running, sandbox_app
@@ -460,15 +461,11 @@ class TestLasting:
             installed.acts_out("token_rejected")
         sandboxes.faults(_fault("token_expired", after=9, times=1))
         if lost == "crash":
-            store = installed.house.connections._save_credential
-            crashes = iter([True])
 
-            def save(*given: Any) -> None:
-                if next(crashes, False):
-                    raise StateError("the process died here")
-                store(*given)
+            def save(*_: Any) -> None:
+                raise StateError("the process died here")
 
-            monkeypatch.setattr(installed.house.connections, "_save_credential", save)
+            monkeypatch.setattr(SharedCredential, "_save", save)
         else:
             sandboxes.faults(_fault(lost, "token", times=1))
         run = installed.sync()
@@ -476,6 +473,7 @@ class TestLasting:
         if lost == "crash":
             assert run.state is not RunState.SUCCEEDED
             assert "the process died here" in (run.error or "")
+            monkeypatch.undo()
             sandboxes.faults(_fault("token_expired", times=1))  # the next process finds the old one, expired
             run = installed.sync()
         if installed.state is ConnectionState.RECONNECT:
