@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from threading import Barrier
 
 import pytest
+from sqlmodel import select
 
-from adjoin.db.models import Worker
+from adjoin.db.models import Lease, Worker
 from adjoin.errors import StateError
 from adjoin.sync.workers.folder import check_folder
 from adjoin.sync.workers.registry import DEAD_AFTER, beat
@@ -37,6 +40,22 @@ def test_another_folder_is_refused_while_the_others_work(store, running, tmp_pat
         StateError, match=r"\(first\) keep fact files in another folder.*Set ADJOIN_FACTS_URL to the same"
     ):
         check_folder(store, tmp_path / "two", now=NOW)
+
+
+def test_workers_that_start_at_once_agree(store, tmp_path):
+    """None fails because another one was writing the mark, or its row, in the same moment."""
+    together = Barrier(8)
+
+    def start(_: int) -> None:
+        together.wait()
+        check_folder(store, tmp_path, now=NOW)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(start, range(8)))
+    with store.read() as session:
+        [row] = session.exec(select(Lease)).all()
+    assert (row.holder, row.epoch) == ((tmp_path / "facts-folder").read_text(), 0)
+    assert [path.name for path in tmp_path.glob("*facts-folder*")] == ["facts-folder"]
 
 
 def test_a_bucket_and_a_folder_do_not_mix(store, running, tmp_path):
