@@ -16,6 +16,7 @@ __all__ = [
     "account_today",
     "days_in_reach",
     "first_readable_day",
+    "look_back_horizon",
     "newest_unread",
     "plan_account",
     "windows_of",
@@ -173,6 +174,11 @@ def first_readable_day(stream: Stream, today: date) -> date | None:
     return None if stream.retention_days is None else today - timedelta(days=stream.retention_days)
 
 
+def look_back_horizon(stream: Stream) -> int:
+    """Return the age in days from which on a day is not read again by itself: the longest look-back, at least 1."""
+    return max([tier.days for tier in stream.look_back] + [1])
+
+
 def _newest(days: list[date], most: int) -> list[date]:
     """Return the newest of these days, which come oldest first: about `most`, in whole months, and no small rest."""
     if len(days) <= most + most // 3:
@@ -195,7 +201,7 @@ def _restated(
     before it was read for the last time, as after a long standstill. A day that was read before it was over is read
     again where nothing is ever restated, too.
     """
-    horizon = max([tier.days for tier in stream.look_back] + [1])
+    horizon = look_back_horizon(stream)
     for day in reach:
         read_at = fetched.get(day)
         if read_at is None:

@@ -15,6 +15,7 @@ from adjoin.db.models import Coverage, FactFile
 from adjoin.errors import StoreDamaged
 from adjoin.facts.layout import months
 from adjoin.facts.store import FactStore
+from adjoin.sync.planner import look_back_horizon
 from adjoin.sync.reconcile import Grain, compared_pairs
 
 __all__ = ["SettledGrains"]
@@ -42,11 +43,13 @@ class SettledGrains:
         today = self.now.astimezone(ZoneInfo(self.account.time_zone)).date()
         wanted: dict[str, set[date]] = {}
         for pair in compared_pairs(frozenset(offered), self.description.known_gaps):
-            horizon = max(_horizon(offered[name]) for name in pair)
+            horizon = max(look_back_horizon(offered[name]) for name in pair)
             for mine, other in (pair, pair[::-1]):
                 days = set(read.get(mine, ())) - set(read.get(other, ()))
                 wanted.setdefault(other, set()).update(day for day in days if (today - day).days > horizon)
-        found = {name: self._grain(name, days, _horizon(offered[name])) for name, days in wanted.items() if days}
+        found = {
+            name: self._grain(name, days, look_back_horizon(offered[name])) for name, days in wanted.items() if days
+        }
         return {name: grain for name, grain in found.items() if grain is not None}
 
     def _grain(self, dataset: str, days: Collection[date], horizon: int) -> Grain | None:
@@ -85,7 +88,3 @@ class SettledGrains:
         except StoreDamaged:  # `adjoin facts verify` tells of it; what was read now is committed all the same
             return None
         return Grain(files=paths, days=settled)
-
-
-def _horizon(stream: v2.Stream) -> int:
-    return max([tier.days for tier in stream.look_back] + [1])
