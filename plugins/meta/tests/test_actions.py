@@ -77,5 +77,12 @@ def test_further_windows_are_not_read():
     assert _said(read_actions(lines)) == ([(0, code_of("lead"), "3")], [(0, "8")])
 
 
+def test_a_figure_without_a_name_is_refused():
+    """It stands in an object of its own; the name beside it has none."""
+    lines = join_rows([msgspec.Raw(b'[{"action_type":"lead"},{"value":"3"}]')])
+    with pytest.raises(ValueError, match="action_type"):
+        read_actions(lines)
+
+
 def test_no_row_has_any():
     assert _said(read_actions(join_rows([msgspec.Raw(b"")] * 3))) == ([], [])

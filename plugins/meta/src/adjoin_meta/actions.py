@@ -79,6 +79,8 @@ def _as_text(lines: bytes) -> Marks | None:
     quotes = found.reshape(-1, _QUOTES)
     if not (_starts(lines, quotes[:, 0], _NAME_KEY) and _starts(lines, quotes[:, 4], _VALUE_KEY)):
         return None
+    if (quotes[:, 4] - quotes[:, 3] != len('",')).any():  # a figure in an object of its own belongs to no name
+        return None
     encoded = _between(lines, quotes[:, 2:4]).dictionary_encode()
     names = [str(name) for name in encoded.dictionary.to_pylist()]
     marks = np.array([_mark(name) for name in names], dtype=np.int64)[encoded.indices.to_numpy()]
