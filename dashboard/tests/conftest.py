@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -33,6 +34,14 @@ def known_day(cost: int, *, conversions: int = 2) -> KnownDay:
 def days_back(count: int, cost: int) -> dict[date, KnownDay]:
     """The last full days, each with the same cost."""
     return {TODAY - timedelta(days=number): known_day(cost) for number in range(1, count + 1)}
+
+
+@pytest.fixture(autouse=True)
+def _same_main() -> Iterator[None]:
+    """A page that is run stays behind as `__main__`, and processes that multiprocessing starts would run it again."""
+    main = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = main
 
 
 @pytest.fixture(autouse=True)
