@@ -255,6 +255,19 @@ def test_rules_that_may_not_be_read_leave_the_numbers_with_the_rules_number(fake
     assert (row["action"], row["conversions"]) == ("conversion 71", 2)
 
 
+@pytest.mark.parametrize("kind", [ErrorKind.RECONNECT, ErrorKind.RETRY, ErrorKind.INVALID])
+def test_a_fault_while_rules_are_read_renames_nothing(fake, run, account, kind):
+    """A token that ends between the figures and the rules would else turn purchases into `conversion 71`."""
+
+    def answer(sent):
+        if sent.path == "/rest/conversions":
+            return PlatformError("a fault", kind=kind)
+        return {"elements": [_by_rule(71, 2)] if "CONVERSION" in sent.params["pivots"] else []}
+
+    with pytest.raises(PlatformError, match="a fault"):
+        _read(run, fake(answer), account, "conversion_daily")
+
+
 def test_the_same_object_and_day_may_be_written_in_more_than_one_way(fake, run, account):
     body = (
         b'{"elements":[{"pivotValues":["urn:li:sponsoredCampaignGroup:1"],"impressions":1,'

@@ -13,6 +13,7 @@ from adjoin_linkedin.verdict import WARN_DAYS, inspect
 from adjoin_linkedin.version import end_of
 
 _ANALYTICS = "https://api.linkedin.com/rest/adAnalytics?accounts=List(urn%3Ali%3AsponsoredAccount%3A5)#202610"
+_RULES = "https://api.linkedin.com/rest/conversions?q=account#202610"
 _CAMPAIGNS = "https://api.linkedin.com/rest/adAccounts/5/adCampaigns?q=search&pageToken=***#202610"
 _ACCOUNTS = "https://api.linkedin.com/rest/adAccounts?q=search#202610"
 _TOKEN = "https://www.linkedin.com/oauth/v2/accessToken"
@@ -102,6 +103,7 @@ def test_a_refused_page_token_begins_the_listing_again(body):
         (_CAMPAIGNS, "Not enough permissions", "skip_account"),
         (_ACCOUNTS, "Not enough permissions to access: adAccounts.FINDER-search.20261001", "reconnect"),
         (_ANALYTICS, "The token lacks the scope r_ads_reporting", "reconnect"),
+        (_RULES, "The token lacks the scope r_conversions", "skip_account"),  # only names are missing without it
     ],
 )
 def test_where_no_account_is_named_or_a_scope_is_a_person_must_consent_again(url, message, kind):

@@ -87,12 +87,15 @@ class Rules:
         self._rules: list[Rule] | None = None
 
     async def load(self) -> list[Rule]:
-        """Return them; none where the connection may not read them, so that the numbers arrive all the same."""
+        """Return them; none where the connection may not read them, so that the numbers arrive all the same.
+
+        Any other failure is raised: what has a name today must not lose it because of a fault that passes.
+        """
         if self._rules is None:
             try:
                 self._rules = await self._read()
             except PlatformError as error:
-                if error.kind not in (ErrorKind.SKIP_ACCOUNT, ErrorKind.RECONNECT, ErrorKind.INVALID):
+                if error.kind is not ErrorKind.SKIP_ACCOUNT:
                     raise
                 self._rules = []
         return self._rules

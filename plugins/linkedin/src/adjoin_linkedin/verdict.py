@@ -134,9 +134,10 @@ def _kind(reply: Reply, refusal: _Refusal | None) -> ErrorKind:
     if status == 400 and _names_page_token(refusal):
         return ErrorKind.RESTART
     if status == 403:
-        # Where no account is named, or a scope is, another account would fare no better.
+        # Where no account is named, or a scope is, another account would fare no better. Names of conversions are no
+        # reason to bother the owner: the numbers come without them.
         lacks_scope = "scope" in refusal.message.lower() or not _names_account(reply.url)
-        return ErrorKind.RECONNECT if lacks_scope else ErrorKind.SKIP_ACCOUNT
+        return ErrorKind.RECONNECT if lacks_scope and not _asks_for_names(reply.url) else ErrorKind.SKIP_ACCOUNT
     if status == 404 and _names_account(reply.url) and "virtual resource" not in refusal.message.lower():
         return ErrorKind.SKIP_ACCOUNT
     return ErrorKind.INVALID
@@ -153,9 +154,15 @@ def _names_page_token(refusal: _Refusal) -> bool:
     return "pagetoken" in " ".join([refusal.message, *map(str, inputs)]).lower().replace(" ", "")
 
 
+def _asks_for_names(url: str) -> bool:
+    return url.partition("#")[0].partition("?")[0].endswith("/conversions")
+
+
 def _names_account(url: str) -> bool:
     path, _, query = url.partition("#")[0].partition("?")
-    return "/adAccounts/" in path or path.endswith(("/adAnalytics", "/conversions")) or "sponsoredAccount" in query
+    return (
+        "/adAccounts/" in path or path.endswith("/adAnalytics") or _asks_for_names(url) or "sponsoredAccount" in query
+    )
 
 
 def _code(reply: Reply, refusal: _Refusal | None) -> str:
