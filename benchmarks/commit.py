@@ -34,7 +34,7 @@ from adjoin.clock import ManualClock
 from adjoin.db import Store
 from adjoin.db.models import Account, Connection, FactFile, RunState, RunTrigger, Slice, SliceState
 from adjoin.facts.store import FactStore
-from adjoin.runtime import frugal_arrow
+from adjoin.memory import hold_little
 from adjoin.sync.commit import AccountCommit
 from adjoin.sync.runs import Attempt, RunBook
 
@@ -50,7 +50,7 @@ def main() -> int:
     parser.add_argument("--repeat", type=int, default=5, help="commits with each history, in turns")
     parser.add_argument("--json", action="store_true", help="print JSON only")
     given = parser.parse_args()
-    frugal_arrow()
+    hold_little()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     wrong: list[str] = []
     wall: dict[int, list[float]] = {months: [] for months in MONTHS}

@@ -35,7 +35,7 @@ from adjoin.facts.report import report
 from adjoin.facts.retention import clean
 from adjoin.facts.store import FactStore
 from adjoin.facts.verify import verify
-from adjoin.runtime import frugal_arrow
+from adjoin.memory import hold_little
 
 FIRST = date(2024, 1, 1)
 NOW = datetime.now(UTC)
@@ -50,7 +50,7 @@ def main() -> int:
     parser.add_argument("--repeat", type=int, default=5, help="how often each query is timed; the median counts")
     parser.add_argument("--json", action="store_true", help="print JSON only")
     given = parser.parse_args()
-    frugal_arrow()
+    hold_little()
     last = month_end(list(months(FIRST, FIRST + timedelta(days=31 * given.months)))[given.months - 1])
     with tempfile.TemporaryDirectory() as folder, Store.open(f"sqlite:///{folder}/a.db", check_schema=False) as store:
         facts = FactStore(Path(folder))

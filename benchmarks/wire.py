@@ -120,9 +120,9 @@ def _text(summary: dict[str, Any], wrong: list[str]) -> str:
 def contend(contender: str, file: Path, slices: int, folder: Path) -> None:
     """Stage the tape as often as asked, and print what it cost."""
     from adjoin.facts.store import FactStore
-    from adjoin.runtime import frugal_arrow
+    from adjoin.memory import hold_little
 
-    frugal_arrow()
+    hold_little()
     before = peak()
     tape: Tape = pickle.loads(file.read_bytes())
     held = tape.size / 1e6

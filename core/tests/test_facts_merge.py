@@ -1,8 +1,9 @@
-"""Days of several files as one sorted stream: in memory and by DuckDB alike."""
+"""Days of several files as one sorted stream: in memory, day by day and by DuckDB alike."""
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adjoin.ads.v2 import DateWindow
+from adjoin.facts._by_day import Bundle, bundles, parted
 from adjoin.facts._merge import Part, merged, without
 
 MARCH = date(2026, 3, 1)
@@ -81,20 +83,22 @@ ROWS = st.lists(KEYS, unique=True, max_size=20)
 
 @settings(max_examples=20, deadline=None)
 @given(ROWS, st.tuples(st.integers(1, 31), st.integers(1, 31)))
-def test_both_ways_give_the_same_rows(rows: list[tuple[int, str | None]], pair: tuple[int, int]) -> None:
+def test_all_ways_give_the_same_rows(rows: list[tuple[int, str | None]], pair: tuple[int, int]) -> None:
     """Sorted by bytes, missing keys first, values untouched, and only the days asked for, however it is done."""
     chosen = window(*sorted(pair))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         kept = without(WHOLE, [chosen])
         parts = [part(folder, "old", rows[::2], kept), part(folder, "new", rows[1::2], [chosen])]
-        here, duckdb = (
+        here, by_day, duckdb = (
             pa.Table.from_batches(
                 merged(parts, columns=SCHEMA.names, keys=("date", "id"), spill=folder / "spill", in_memory=in_memory),
                 schema=SCHEMA,
             )
-            for in_memory in (1000, 0)
+            for in_memory in (1000, 2, 0)
         )
+        assert not list((folder / "spill").glob("*")), "what was spilled is gone"
+    assert here.equals(by_day)
     assert here.equals(duckdb)
     expected = [(day(at), key) for at, key in rows[::2] if not chosen.since <= day(at) <= chosen.until]
     expected += [(day(at), key) for at, key in rows[1::2] if chosen.since <= day(at) <= chosen.until]
@@ -102,8 +106,53 @@ def test_both_ways_give_the_same_rows(rows: list[tuple[int, str | None]], pair: 
     assert list(zip(here["date"].to_pylist(), here["id"].to_pylist(), strict=True)) == expected
 
 
-@pytest.mark.parametrize("in_memory", [1000, 0])
+@pytest.mark.parametrize("in_memory", [1000, 1, 0])
 def test_no_days_no_rows(tmp_path: Path, in_memory: int) -> None:
     """A file of which nothing is wanted is not even opened."""
     gone = Part(path=tmp_path / "missing.parquet", rows=3, days=[], within=WHOLE)
     assert list(merged([gone], columns=["date"], keys=["date"], spill=tmp_path, in_memory=in_memory)) == []
+
+
+class TestBundles:
+    def test_days_are_bundled_up_to_the_limit(self) -> None:
+        """In order, whole days only; a day that is too large stands alone."""
+        rows = {day(5): 3, day(1): 2, day(2): 2, day(9): 11, day(10): 1}
+        assert bundles(rows, 5) == [
+            Bundle(day(1), day(2), 4),
+            Bundle(day(5), day(5), 3),
+            Bundle(day(9), day(9), 11),
+            Bundle(day(10), day(10), 1),
+        ]
+
+    def test_no_days_no_bundles(self) -> None:
+        """Nothing comes of nothing."""
+        assert bundles({}, 5) == []
+
+
+def test_what_is_missing_in_one_file_only_is_kept(tmp_path: Path) -> None:
+    """A file that says a column is never missing, and one where it is."""
+    strict = pa.schema([pa.field("date", pa.date32(), nullable=False), pa.field("id", pa.string(), nullable=False)])
+    pq.write_table(pa.table([[day(1), day(2)], ["b", "c"]], schema=strict), tmp_path / "strict.parquet")
+    loose = pa.schema([pa.field("date", pa.date32()), pa.field("id", pa.string())])
+    pq.write_table(pa.table([[day(1), day(2)], [None, "a"]], schema=loose), tmp_path / "loose.parquet")
+    parts = [
+        Part(path=tmp_path / f"{name}.parquet", rows=2, days=[WHOLE], within=WHOLE) for name in ("strict", "loose")
+    ]
+    found = merged(parts, columns=["date", "id"], keys=["date", "id"], spill=tmp_path / "spill", in_memory=2)
+    assert [row["id"] for batch in found for row in batch.to_pylist()] == [None, "b", "a", "c"]
+
+
+def test_a_failure_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Not even half a file of a bundle."""
+    rows = pa.table([[day(1), day(2)]], schema=pa.schema([pa.field("date", pa.date32())]))
+
+    def cut_off() -> Iterator[pa.Table]:
+        yield rows
+        raise OSError("the disk is full")
+
+    with (
+        pytest.raises(OSError, match="disk is full"),
+        parted(cut_off(), bundles({day(1): 1, day(2): 1}, 1), tmp_path / "spill"),
+    ):
+        pytest.fail("not reached")
+    assert not list((tmp_path / "spill").iterdir())

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from adjoin.clock import Clock, SystemClock
 from adjoin.errors import BadInput
+from adjoin.memory import hold_little
 from adjoin.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,19 +30,10 @@ if TYPE_CHECKING:
     from adjoin.sync.runs import RunBook
     from adjoin.sync.workers.worker import Worker
 
-__all__ = ["Runtime", "frugal_arrow"]
+__all__ = ["Runtime"]
 
 #: Calls of one plugin that a run has under way at once, at most, with one to spare for a renewal.
 _SLOTS_PER_RUN = 5
-
-
-def frugal_arrow() -> None:
-    """Let Arrow take memory from the system, unless the environment says otherwise.
-
-    Its own allocator keeps what is given back: a third more memory while syncing, and more CPU. Arrow looks at this
-    once, when it is loaded.
-    """
-    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
 
 
 class Runtime:
@@ -50,7 +42,7 @@ class Runtime:
     def __init__(
         self, settings: Settings, *, clock: Clock | None = None, environ: Mapping[str, str] | None = None
     ) -> None:
-        frugal_arrow()
+        hold_little()
         self.settings = settings
         self._clock = clock
         self.environ = os.environ if environ is None else environ

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -9,18 +10,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adjoin.ads.v2 import DateWindow
+from adjoin.facts._by_day import bundles, parted
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 __all__ = ["Part", "account_rows", "merged", "without"]
 
-#: Up to so many rows are sorted in memory, in a few tens of MB. Almost every month is far smaller, and to start
-#: DuckDB costs more than to sort it.
-IN_MEMORY_ROWS = 64 * 1024
+#: Up to so many rows are sorted in memory, in a few tens of MB. Almost every month is smaller.
+IN_MEMORY_ROWS = 128 * 1024
 
 _BATCH_ROWS = 64 * 1024
-#: What DuckDB may hold while it sorts; beyond that it spills into a folder.
+#: A day may have so many times more rows and is still sorted in memory.
+_LARGE_DAY = 4
+#: What DuckDB may hold while it sorts a day that is larger; beyond that it spills into a folder.
 _MEMORY = "256MB"
 
 
@@ -59,47 +63,98 @@ def merged(
     spill: Path,
     in_memory: int | None = None,
 ) -> Iterator[pa.RecordBatch]:
-    """Yield the columns of the rows of all parts, sorted by the keys, missing ones first; `date` is a key.
+    """Yield the columns of the rows of all parts, sorted by the keys, missing ones first; `date` is the first key.
 
-    Memory is bounded: beyond `in_memory` rows (65,536 by default) DuckDB sorts, and spills into `spill`.
+    Memory is bounded: more than `in_memory` rows (131,072 by default) are parted into files of few days each in
+    `spill`, and these sorted one after the other. A single day of far more is sorted by DuckDB, which spills there too.
     """
+    most = IN_MEMORY_ROWS if in_memory is None else in_memory
     parts = [part for part in parts if part.rows and part.days]
-    if not parts:
+    if sum(part.rows for part in parts) <= most:
+        yield from _sorted(_chosen(parts, columns), keys)
         return
-    if sum(part.rows for part in parts) <= (IN_MEMORY_ROWS if in_memory is None else in_memory):
-        yield from _sorted_here(parts, columns, keys)
-    else:
-        yield from _sorted_by_duckdb(parts, columns, keys, spill)
+    into = bundles(_rows_by_day(parts), most)
+    if not into:
+        return
+    with parted(_chosen(parts, columns), into, spill) as paths:
+        for path, bundle in zip(paths, into, strict=True):
+            if bundle.rows <= most * _LARGE_DAY:
+                with _opened(path) as file:
+                    yield from _sorted([file.read(use_threads=False)], keys)
+            else:
+                yield from _sorted_by_duckdb(path, keys, spill)
 
 
-def _sorted_here(parts: Sequence[Part], columns: Sequence[str], keys: Sequence[str]) -> list[pa.RecordBatch]:
+def _chosen(parts: Iterable[Part], columns: Sequence[str]) -> Iterator[pa.Table]:
+    """Yield the rows of the days that are wanted, as they come."""
+    import pyarrow as pa
+
+    for part in parts:
+        if part.account is not None:
+            yield _of_days(pa.Table.from_batches(account_rows(part.path, part.account, columns)), part)
+            continue
+        with _opened(part.path) as file:
+            for batch in file.iter_batches(_BATCH_ROWS, columns=list(columns), use_threads=False):
+                yield _of_days(pa.Table.from_batches([batch]), part)
+
+
+def _of_days(rows: pa.Table, part: Part) -> pa.Table:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    table = pa.concat_tables(_read(part, columns) for part in parts).combine_chunks()
-    by: Any = [(key, "ascending", "at_start") for key in keys]
-    order = pc.sort_indices(table, sort_keys=by)
-    return table.take(order).combine_chunks().to_batches(max_chunksize=_BATCH_ROWS)
-
-
-def _read(part: Part, columns: Sequence[str]) -> pa.Table:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
-
-    if part.account is None:
-        with pq.ParquetFile(part.path) as file:
-            table = file.read(columns=list(columns), use_threads=False)
-    else:
-        table = pa.Table.from_batches(account_rows(part.path, part.account, columns))
     if list(part.days) == [part.within]:
-        return table
-    day: Any = table.column("date")
+        return rows
+    day: Any = rows.column("date")
     wanted: Any = None
     for window in part.days:
         inside = pc.and_(pc.greater_equal(day, pa.scalar(window.since)), pc.less_equal(day, pa.scalar(window.until)))
         wanted = inside if wanted is None else pc.or_(wanted, inside)
-    return table.filter(wanted)
+    return rows.filter(wanted)
+
+
+def _rows_by_day(parts: Iterable[Part]) -> Counter[date]:
+    import pyarrow.compute as pc
+
+    found: Counter[date] = Counter()
+    for rows in _chosen(parts, ["date"]):
+        counts: Any = pc.value_counts(rows.column("date"))
+        found.update({one["values"]: one["counts"] for one in counts.to_pylist()})
+    return found
+
+
+def _sorted(tables: Iterable[pa.Table], keys: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    found = list(tables)
+    if not found:
+        return
+    table = pa.concat_tables(found).combine_chunks()
+    found.clear()
+    by: Any = [(key, "ascending", "at_start") for key in keys]
+    order = pc.sort_indices(table, sort_keys=by)
+    for at in range(0, table.num_rows, _BATCH_ROWS):  # never all rows a second time
+        yield from table.take(order.slice(at, _BATCH_ROWS)).combine_chunks().to_batches()
+
+
+def _sorted_by_duckdb(path: Path, keys: Sequence[str], spill: Path) -> Iterator[pa.RecordBatch]:
+    import duckdb
+
+    order = ", ".join(f'"{key}" NULLS FIRST' for key in keys)
+    config: dict[str, Any] = {
+        "memory_limit": _MEMORY,
+        "temp_directory": str(spill),
+        "autoinstall_known_extensions": "false",
+    }
+    with duckdb.connect(config=config) as connection:
+        yield from connection.read_parquet(str(path)).order(order).to_arrow_reader(_BATCH_ROWS)
+
+
+def _opened(path: Path) -> pq.ParquetFile:
+    """Open a Parquet file to be read in order; without buffering ahead, which would hold all of it."""
+    import pyarrow.parquet as pq
+
+    return pq.ParquetFile(path, pre_buffer=False)
 
 
 def account_rows(path: Path, account: str, columns: Sequence[str]) -> list[pa.RecordBatch]:
@@ -109,10 +164,9 @@ def account_rows(path: Path, account: str, columns: Sequence[str]) -> list[pa.Re
     """
     import pyarrow as pa
     import pyarrow.compute as pc
-    import pyarrow.parquet as pq
 
     found = []
-    with pq.ParquetFile(path) as file:
+    with _opened(path) as file:
         schema = file.schema_arrow
         which = schema.names.index("account_id")
         for group in range(file.num_row_groups):
@@ -124,46 +178,3 @@ def account_rows(path: Path, account: str, columns: Sequence[str]) -> list[pa.Re
             found += table.filter(mine).combine_chunks().to_batches()
     nothing = pa.schema([schema.field(name) for name in columns])
     return found or [pa.RecordBatch.from_pylist([], schema=nothing)]
-
-
-def _sorted_by_duckdb(
-    parts: Sequence[Part], columns: Sequence[str], keys: Sequence[str], spill: Path
-) -> Iterator[pa.RecordBatch]:
-    import duckdb
-
-    names = ", ".join(f'"{name}"' for name in columns)
-    selects = [
-        f"SELECT {names} FROM {_source(part.path)} WHERE {_condition(part)}"  # noqa: S608 - names from our schema
-        for part in parts
-    ]
-    order = ", ".join(f'"{key}" NULLS FIRST' for key in keys)
-    config: dict[str, Any] = {
-        "memory_limit": _MEMORY,
-        "temp_directory": str(spill),
-        "autoinstall_known_extensions": "false",
-    }
-    with duckdb.connect(config=config) as connection:
-        relation = connection.sql(f"{' UNION ALL '.join(selects)} ORDER BY {order}")
-        yield from relation.to_arrow_reader(_BATCH_ROWS)
-
-
-def _source(path: Path) -> str:
-    quoted = str(path).replace("'", "''")
-    return f"read_parquet(['{quoted}'])"
-
-
-def _condition(part: Part) -> str:
-    days = " OR ".join(map(_days, part.days))
-    if part.account is None:
-        return days
-    account = part.account.replace("'", "''")
-    return f"\"account_id\" = '{account}' AND ({days})"
-
-
-def _days(window: DateWindow) -> str:
-    since, until = _literal(window.since), _literal(window.until)
-    return f'"date" BETWEEN {since} AND {until}'
-
-
-def _literal(day: date) -> str:
-    return f"DATE '{day}'"

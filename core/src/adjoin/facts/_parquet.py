@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from adjoin.errors import StateError
+from adjoin.memory import give_back
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -20,6 +21,8 @@ __all__ = ["ParquetFile", "checksum", "explained"]
 
 #: Rows of a row group. Fixed, so that the same rows make the same bytes however they arrive.
 _GROUP_ROWS = 64 * 1024
+#: After so many rows, what making them has left in the process's heap is worth to be returned.
+_GIVE_BACK_ROWS = 4 * _GROUP_ROWS
 
 _REASONS = {
     errno.ENOSPC: "the disk is full; free some space and try again",
@@ -115,6 +118,8 @@ class ParquetFile:
         self._waiting_rows += batch.num_rows
         if self._waiting_rows >= _GROUP_ROWS:
             self._write(whole_groups=True)
+            if self.rows // _GIVE_BACK_ROWS > (self.rows - batch.num_rows) // _GIVE_BACK_ROWS:
+                give_back()
 
     def finish(self) -> str:
         """Write the end of the file and return its checksum. It has no name yet, and may still be left unpublished."""
