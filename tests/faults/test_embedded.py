@@ -64,6 +64,36 @@ def test_killed_at_random_points(site, served, chance, tell):
     tell(f"{len(kills)} kills, up to {attempts} attempts of a run; all done {max(recovered):.1f} s after a restart")
 
 
+def test_restored_from_a_backup(site, served):
+    """As docs/operations.md says: the database first, the facts later; what came after it is read again."""
+    site.connect(*PLATFORMS[:2])
+    site.make_due()
+    site.recover()
+    backup = site.home.with_name("backup")
+    backup.mkdir()
+    with (
+        closing(sqlite3.connect(site.home / "adjoin.db")) as live,
+        closing(sqlite3.connect(backup / "adjoin.db")) as copy,
+    ):
+        live.backup(copy)
+    site.next_day()
+    site.recover()  # between the two parts of the backup, and what it replaces stays for a day
+    for name in ("facts", "key"):
+        (shutil.copytree if (site.home / name).is_dir() else shutil.copy)(site.home / name, backup / name)
+    site.next_day()
+    site.recover()
+
+    site.replace_home(backup)
+    verified = site.adjoin("facts", "verify")
+    eventually(lambda: verified.exit_code is not None, "the facts were verified")
+    verified.kill()
+    assert verified.exit_code == 0, verified.tail()
+    site.slots = 1  # the restored database knows of one
+    site.next_day()
+    site.recover()
+    site.assert_sound()
+
+
 def test_frozen_and_woken_beside_another(site, served, chance, tell):
     """Frozen for longer than its lease: the other one fires the slots meanwhile, and what wakes late does no harm."""
     site.connect(*chance.sample(PLATFORMS, 2))

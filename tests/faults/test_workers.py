@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from contextlib import closing
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,16 +17,18 @@ from adjoin.testing.processes import Process, eventually
 pytestmark = pytest.mark.postgres
 
 PLATFORMS = ("google", "linkedin", "meta", "microsoft")
+TODAY = date(2026, 10, 20)
+HISTORY = 32
 HASTY = str(Path(__file__).with_name("hasty.py"))
 
 
 class Fleet:
     """A scheduler and workers of one installation."""
 
-    def __init__(self, site):
+    def __init__(self, site, *, workers=2):
         self.site = site
         self.scheduler = self.start_scheduler()
-        self.workers = [self.start_worker(), self.start_worker()]
+        self.workers = [self.start_worker() for _ in range(workers)]
 
     def start_scheduler(self) -> Process:
         self.scheduler = self.site.start(sys.executable, HASTY, str(self.site.scheduler_program), name="scheduler")
@@ -58,6 +62,37 @@ def site(site_on, postgres):
         made.initialise()
         schema.install(made.store)
         yield made
+
+
+def test_the_same_totals_as_on_one_machine(site, site_on, served, tmp_path):
+    """Four platforms by a scheduler and one worker on PostgreSQL, and by a scheduler alone on SQLite."""
+    with closing(site_on("")) as alone:
+        alone.home = tmp_path / "alone"
+        alone.initialise()
+        for one in (alone, site):
+            one.connect(*PLATFORMS)
+        fleet = Fleet(site, workers=1)
+        site.next_day()
+        alone.make_due()
+        site.until_idle(*fleet.processes)
+        alone.recover()
+        fleet.stop()
+        totals = [_totals(one) for one in (alone, site)]
+        for one in (alone, site):
+            one.assert_sound()
+    assert totals[0] == totals[1]
+    assert {row["platform"] for row in totals[0]} == set(PLATFORMS)
+    assert all(row["cost_micros"] > 0 for row in totals[0])
+
+
+def _totals(site):
+    """What `adjoin report` says of each account."""
+    days = ("--from", str(TODAY - timedelta(days=HISTORY)), "--to", str(TODAY + timedelta(days=1)))
+    asked = site.adjoin("report", *days, "--by", "account", "--json")
+    eventually(lambda: asked.exit_code is not None, "the report was there")
+    asked.kill()
+    assert asked.exit_code == 0, asked.tail()
+    return json.loads(asked.said)["rows"]
 
 
 def test_workers_killed_at_random_points(site, served, chance, tell):
