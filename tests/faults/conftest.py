@@ -144,7 +144,11 @@ class Site:
         """Connect to platforms; the first accounts of each are chosen."""
         world = self.served.world
         for platform in platforms:
-            credential = v2.Credential(access_token=world.token(platform), refresh_token=world.refresh_token(platform))
+            credential = v2.Credential(
+                access_token=world.token(platform),
+                refresh_token=world.refresh_token(platform),
+                can_renew=self.kernel.hook(v2.Ads.renew).implemented_by(platform),
+            )
             base = f"{self.served.base}/{platform}"
             made = asyncio.run(self.runtime.connections.connect(platform, base_url=base, credential=credential))
             self.connections.append(made.connection)
