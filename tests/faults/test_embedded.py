@@ -10,6 +10,7 @@ import sys
 import time
 from contextlib import closing
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -238,7 +239,8 @@ def test_clock_jumps(site, served, chance, tell):
         draft.replace(ahead)
         site.until_idle(process)
     assert process.stop() == 0, process.tail()
-    site.assert_sound(spare_slots=1)
+    ahead_jumps = sum(later > before for before, later in pairwise([0, *jumps]))
+    site.assert_sound(spare_slots=ahead_jumps)  # for a clock that goes days ahead, a slot has passed
     tell(f"jumped to {', '.join(f'{jump // 86_400:+d} days' for jump in jumps)}")
 
 
