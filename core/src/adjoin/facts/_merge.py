@@ -173,8 +173,8 @@ def account_rows(path: Path, account: str, columns: Sequence[str]) -> list[pa.Re
             bounds: Any = file.metadata.row_group(group).column(which).statistics
             if bounds is not None and bounds.has_min_max and not bounds.min <= account <= bounds.max:
                 continue
-            table = file.read_row_group(group, columns=list(columns), use_threads=False)
+            table = file.read_row_group(group, columns=sorted({*columns, "account_id"}), use_threads=False)
             mine = pc.equal(table.column("account_id"), pa.scalar(account))
-            found += table.filter(mine).combine_chunks().to_batches()
+            found += table.filter(mine).select(list(columns)).combine_chunks().to_batches()
     nothing = pa.schema([schema.field(name) for name in columns])
     return found or [pa.RecordBatch.from_pylist([], schema=nothing)]
