@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from adjoin.http.redaction import Redactor, is_secret_name, redact_text
+from adjoin.http.redaction import Redactor, is_secret_name, redact_text, remember_secrets
 
 
 @pytest.mark.parametrize(
@@ -95,3 +95,46 @@ def test_telling_names(name: str) -> None:
 )
 def test_innocent_names(name: str) -> None:
     assert not is_secret_name(name)
+
+
+@pytest.mark.parametrize(
+    "secret", ["pl/ain+remembered x", 'with "quotes" and \\', "ünïcode-remembered", "twelve-long1"]
+)
+def test_a_remembered_value_is_hidden_in_every_spelling(secret: str) -> None:
+    import json
+    from urllib.parse import quote, quote_plus
+
+    remember_secrets([secret])
+    spelt = [secret, quote(secret, safe=""), quote_plus(secret), json.dumps({"a": secret})]
+    assert redact_text(" | ".join(spelt)) == '*** | *** | *** | {"a": "***"}'
+
+
+def test_a_remembered_value_is_found_anywhere_and_any_number_of_times() -> None:
+    remember_secrets(["remembered-one", "remembered-one-longer"])
+    assert redact_text("remembered-one") == "***"
+    assert redact_text("xremembered-one-longerx remembered-onremembered-one") == "x***x remembered-on***"
+
+
+def test_short_values_are_not_remembered() -> None:
+    """Blanking them out everywhere would hide more than secrets."""
+    remember_secrets(["", "postgres", "eleven-long"])
+    assert redact_text("postgres eleven-long") == "postgres eleven-long"
+
+
+def test_thousands_are_found_as_well() -> None:
+    from adjoin.http.redaction import _Remembered
+
+    memory = _Remembered()
+    memory.add(f"{number:06}-of-thousands" for number in range(500))
+    assert memory.hide("000499-of-thousands and 000500-of-thousands") == "*** and 000500-of-thousands"
+
+
+def test_the_oldest_are_forgotten_at_some_time() -> None:
+    """A process that runs for a year renews many tokens."""
+    from adjoin.http.redaction import _Remembered
+
+    memory = _Remembered()
+    memory.add(f"remembered-number-{number:06}" for number in range(20_005))
+    assert memory.hide("remembered-number-000004") == "remembered-number-000004"
+    assert memory.hide("remembered-number-000005 remembered-number-020004") == "*** ***"
+    assert len(memory._lengths) == 1

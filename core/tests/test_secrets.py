@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import stat
+import threading
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +14,8 @@ import pytest
 
 from adjoin.ads.v2 import Credential
 from adjoin.errors import SecretError
-from adjoin.secrets import Keyring, Vault, open_credential, seal_credential
+from adjoin.http.redaction import redact_text
+from adjoin.secrets import Keyring, Vault, new_key, open_credential, seal_credential, write_key
 
 ONE, TWO = bytes(range(32)), bytes(range(32, 64))
 PLACE = {"workspace": "w", "purpose": "credential", "record": "c1"}
@@ -87,6 +90,98 @@ class TestVault:
         assert not vault.outdated(vault.seal(b"data", **PLACE))
 
 
+class Source:
+    """Keys that a test changes, and how often they were asked for."""
+
+    name = "the test"
+
+    def __init__(self, *keys: bytes, seen: bool = False) -> None:
+        self.keys: tuple[bytes, ...] | SecretError = keys
+        self.seen = seen  # whether a change can be seen without reading
+        self.reads = 0
+        self._last: object = None
+
+    def read(self) -> Keyring:
+        self.reads += 1
+        if isinstance(self.keys, SecretError):
+            raise self.keys
+        self._last = self.keys
+        return Keyring(self.keys)
+
+    def changed(self) -> bool:
+        return self.seen and self.keys != self._last
+
+
+class TestFollowingTheSource:
+    NEW = Vault(Keyring([TWO])).seal(b"new", **PLACE)
+
+    def test_an_unknown_key_has_the_keys_read_again(self) -> None:
+        source = Source(ONE)
+        vault = Vault.of(source)
+        source.keys = (TWO, ONE)
+        assert vault.open(self.NEW, **PLACE) == b"new"
+        assert vault.key_ids == Keyring([TWO, ONE]).ids
+        assert source.reads == 2
+
+    def test_a_known_key_does_not(self) -> None:
+        source = Source(ONE)
+        vault = Vault.of(source)
+        assert vault.open(vault.seal(b"x", **PLACE), **PLACE) == b"x"
+        assert source.reads == 1
+
+    def test_a_key_that_is_missing_is_looked_for_twice_a_minute_at_most(self) -> None:
+        source, now = Source(ONE), [100.0]
+        vault = Vault(source.read(), source, monotonic=lambda: now[0])
+        other = Vault(Keyring([bytes(32)])).seal(b"x", **PLACE)
+        for moment, reads in ((100.0, 2), (100.0, 2), (129.9, 2), (130.1, 3), (131.0, 3)):
+            now[0] = moment
+            with pytest.raises(SecretError, match="Add the missing key to the test"):
+                vault.open(self.NEW, **PLACE)
+            assert source.reads == reads
+        with pytest.raises(SecretError):
+            vault.open(other, **PLACE)  # another key is another question
+        assert source.reads == 4
+
+    def test_a_change_that_can_be_seen_is_read_at_once(self) -> None:
+        source = Source(ONE, seen=True)
+        vault = Vault(source.read(), source, monotonic=lambda: 0.0)
+        with pytest.raises(SecretError):
+            vault.open(self.NEW, **PLACE)
+        source.keys = (ONE, TWO)
+        assert vault.open(self.NEW, **PLACE) == b"new"
+
+    def test_sealing_uses_the_first_key_as_soon_as_the_change_can_be_seen(self) -> None:
+        source = Source(ONE, seen=True)
+        vault = Vault.of(source)
+        old = vault.seal(b"x", **PLACE)
+        source.keys = (TWO, ONE)
+        assert vault.outdated(old)
+        assert vault.key_of(vault.seal(b"x", **PLACE)) == Keyring([TWO]).ids[0]
+
+    def test_keys_that_cannot_be_read_again_leave_the_known_ones(self) -> None:
+        """A token that has just been renewed must not be lost because the key file is away for a moment."""
+        source = Source(ONE, seen=True)
+        vault = Vault.of(source)
+        source.keys = SecretError("it is away")
+        assert vault.open(vault.seal(b"x", **PLACE), **PLACE) == b"x"
+        with pytest.raises(SecretError, match="Reading the keys again failed: it is away"):
+            vault.open(self.NEW, **PLACE)
+
+    def test_many_threads_ask_once(self) -> None:
+        source = Source(ONE)
+        vault = Vault.of(source)
+        source.keys = (TWO, ONE)
+        barrier = threading.Barrier(8)
+
+        def look(_: int) -> bytes:
+            barrier.wait(10)
+            return vault.open(self.NEW, **PLACE)
+
+        with ThreadPoolExecutor(8) as pool:
+            assert list(pool.map(look, range(8))) == [b"new"] * 8
+        assert source.reads == 2
+
+
 class TestCredential:
     def test_it_comes_back_whole(self) -> None:
         vault = Vault(Keyring([ONE]))
@@ -106,28 +201,39 @@ class TestCredential:
             open_credential(vault, blob, workspace="w", connection="c")
         assert "12345678901" not in "".join(traceback.format_exception(caught.value))
 
+    def test_what_is_sealed_or_opened_is_redacted_from_then_on(self) -> None:
+        """Whoever quotes it, in whatever words."""
+        vault = Vault(Keyring([ONE]))
+        before = Credential(
+            access_token="canary-sealed-acc", extra={"id_token": "canary-sealed-id", "team": "canary-team-7"}
+        )
+        seal_credential(vault, before, workspace="w", connection="c")
+        after = b'{"access_token":"canary-opened-acc","refresh_token":"canary-opened-ref"}'
+        blob = vault.seal(after, workspace="w", purpose="credential", record="c")
+        open_credential(vault, blob, workspace="w", connection="c")
+        said = "canary-sealed-acc canary-sealed-id canary-opened-acc canary-opened-ref canary-team-7"
+        assert redact_text(said) == "*** *** *** *** canary-team-7"
+
 
 class TestKeyring:
-    def test_the_first_key_of_the_variable_encrypts(self) -> None:
-        ring = Keyring.find({"ADJOIN_KEY": f"{text(TWO)}, {text(ONE)}"}, Path("/nowhere"))
+    def test_the_first_key_encrypts(self) -> None:
+        ring = Keyring.from_text(f"{text(TWO)}, {text(ONE)}", source="x")
         assert ring.ids == (*Keyring([TWO]).ids, *Keyring([ONE]).ids)
+        assert (ring.encrypting, ring.all) == (TWO, (TWO, ONE))
 
     def test_padding_may_be_missing(self) -> None:
         assert Keyring.from_text(text(ONE).rstrip("="), source="x").ids == Keyring([ONE]).ids
-
-    def test_without_a_variable_the_file_counts(self, tmp_path: Path) -> None:
-        made = Keyring.create_file(tmp_path / "key")
-        assert Keyring.find({"ADJOIN_KEY": " "}, tmp_path / "key").ids == made.ids
-
-    def test_neither_says_what_to_do(self, tmp_path: Path) -> None:
-        with pytest.raises(SecretError, match="set ADJOIN_KEY or restore the key file"):
-            Keyring.find({}, tmp_path / "key")
 
     @pytest.mark.parametrize("word", ["canary-not-a-key", base64.urlsafe_b64encode(b"canary").decode(), "é" * 43])
     def test_a_bad_key_is_not_quoted(self, word: str) -> None:
         with pytest.raises(SecretError, match="Key 2 in ADJOIN_KEY is not URL-safe base64 of 32 bytes") as caught:
             Keyring.from_text(f"{text(ONE)},{word}", source="ADJOIN_KEY")
         assert word not in "".join(traceback.format_exception(caught.value))
+
+    def test_a_written_key_is_read_back_and_redacted(self) -> None:
+        key = new_key()
+        assert Keyring.from_text(write_key(key), source="x").encrypting == key
+        assert redact_text(f"<{write_key(key)}>") == "<***>"
 
     def test_repr_shows_ids_only(self) -> None:
         shown = repr(Vault(Keyring([ONE])))

@@ -16,6 +16,7 @@ from adjoin.calls import Hook, Registry, StreamHook
 from adjoin.contract import Contract, HookInfo, MaybeAsync
 from adjoin.discovery import Offer, find_offers
 from adjoin.errors import AdjoinError, ContractError, PluginTimeout
+from adjoin.http.redaction import redact_text
 from adjoin.lanes import Lane
 
 __all__ = ["ContractDeprecation", "Kernel", "Report"]
@@ -207,7 +208,7 @@ class _Draft:
             contract=offer.contract,
             contract_version=self._number,
             state=state,
-            error=None if error is None else f"plugin {offer.plugin!r}: {error}",
+            error=None if error is None else redact_text(f"plugin {offer.plugin!r}: {error}"),
             notes=notes,
         )
 

@@ -19,6 +19,7 @@ from typing import Any, Generic, TypeVar
 
 from adjoin._loop_thread import LoopThread
 from adjoin.errors import AdjoinError, PluginBusy, PluginError, PluginTimeout, WrongResult
+from adjoin.http.redaction import redact_text
 
 __all__ = ["Lane", "Started", "guarded"]
 
@@ -33,11 +34,14 @@ def guarded(plugin: str, doing: str, error: BaseException) -> AdjoinError:
 
     Adjoin's own errors pass: a PlatformError says more about the platform than about the plugin.
     """
+    what = redact_text(str(error))  # it is stored and shown, and may quote anything
     if isinstance(error, AdjoinError):
+        if what != str(error):
+            error.args = (what,)
         return error
-    what = str(error) or "no message"
+    what = what or "no message"
     if isinstance(error, SystemExit):
-        message = f"plugin {plugin!r} tried to end the process (sys.exit({error.code!r})) in {doing}"
+        message = f"plugin {plugin!r} tried to end the process (sys.exit({redact_text(repr(error.code))})) in {doing}"
     else:
         message = f"plugin {plugin!r} raised {type(error).__name__} in {doing}: {what}"
     wrapped = PluginError(message, plugin=plugin)

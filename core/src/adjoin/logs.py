@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
+import threading
+import traceback
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
+from adjoin.environment import secret_values
 from adjoin.errors import UsageError
-from adjoin.http.redaction import HIDDEN, is_secret_name, redact_text
+from adjoin.http.redaction import HIDDEN, is_secret_name, redact_text, remember_secrets
 
 if TYPE_CHECKING:
     from structlog.typing import EventDict, Processor
 
-__all__ = ["configure", "redact"]
+__all__ = ["configure", "guard_crashes", "redact"]
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 _DEPTH = 6
@@ -26,6 +30,7 @@ def configure(level: str = "info", *, json: bool = False, stream: TextIO | None 
     """Send all logs of the process to `stream` (standard error), those of the standard library's loggers too.
 
     One line each: readable, or JSON. The last call holds. UsageError for an unknown level.
+    What libraries write past this, through handlers of their own, is redacted as well.
     """
     import structlog  # it takes a fifth of a second to import, which `adjoin --help` does not have
 
@@ -33,6 +38,8 @@ def configure(level: str = "info", *, json: bool = False, stream: TextIO | None 
     if number is None:
         raise UsageError(f"Unknown log level {level!r}; there are {', '.join(_LEVELS)}")
     target = stream or sys.stderr
+    remember_secrets(secret_values(os.environ))
+    logging.setLogRecordFactory(_clean_record)
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -61,6 +68,43 @@ def configure(level: str = "info", *, json: bool = False, stream: TextIO | None 
     root.setLevel(number)
     for name in _TOO_TALKATIVE:
         logging.getLogger(name).setLevel(max(number, logging.WARNING))
+
+
+def guard_crashes() -> None:
+    """Redact what Python prints of exceptions that nothing catches, and let a crash leave no image of the memory.
+
+    For a program's start: it holds for the whole process.
+    """
+    sys.excepthook = lambda _kind, error, _trace: _print_error(error)
+    threading.excepthook = lambda args: _print_error(args.exc_value, of=args.thread.name if args.thread else "")
+    sys.unraisablehook = lambda args: _print_error(args.exc_value, of=args.err_msg or "")
+    try:
+        import resource
+    except ImportError:  # not on Windows, which leaves none
+        return
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+
+
+def _print_error(error: BaseException | None, *, of: str = "") -> None:
+    if error is None or isinstance(error, SystemExit) or sys.stderr is None:
+        return
+    text = "".join(traceback.format_exception(error))
+    print(redact_text(f"in {of}:\n{text}" if of else text), end="", file=sys.stderr, flush=True)
+
+
+def _clean_record(*args: Any, **kwargs: Any) -> logging.LogRecord:
+    """Make a record whose text and traceback are redacted, for whichever handler gets it."""
+    record = logging.LogRecord(*args, **kwargs)
+    try:
+        message = record.getMessage()
+    except (TypeError, ValueError):  # the handler says so
+        return record
+    if (clean := redact_text(message)) != message:
+        record.msg, record.args = clean, ()
+    if record.exc_info and record.exc_info[1] is not None:
+        # What is here already, the standard formatter does not format again.
+        record.exc_text = redact_text("".join(traceback.format_exception(record.exc_info[1]))).rstrip("\n")
+    return record
 
 
 def redact(_logger: object, _method: str, event: EventDict) -> EventDict:

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from adjoin.cli._output import amount, print_table, say
+from adjoin.environment import without_secrets
 from adjoin.errors import BadInput, StateError, UsageError
 
 if TYPE_CHECKING:
@@ -38,7 +39,9 @@ def run_demo(*, serve: bool, port: int, scale: float) -> int:
     settings = load_settings()
     if serve:
         _check_port(port)  # before the work, not after it
-    say(prepare())
+    prepared = prepare()
+    for line in (prepared.done, *prepared.problems):
+        say(line)
     with _sandbox(scale) as served, Runtime(settings) as runtime:
         base = f"http://127.0.0.1:{served['port']}"
         say(f"sandboxes of {', '.join(served['platforms'])} at {base}")
@@ -80,7 +83,8 @@ def serve_dashboard(settings: Settings, port: int) -> None:
 def _sandbox(scale: float) -> Iterator[dict[str, Any]]:
     """Run the sandboxes in a process of their own, and end it with the block."""
     command = [sys.executable, "-m", "adjoin", "sandbox", "--port", "0", "--json", "--scale", str(scale)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ)  # noqa: S603 - our command
+    environment = without_secrets(os.environ)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)  # noqa: S603 - our command
     try:
         line = process.stdout.readline() if process.stdout is not None else ""
         if not line:

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
-__all__ = ["JSON", "EnumText", "Instant"]
+__all__ = ["JSON", "EnumText", "Instant", "Sealed"]
 
 #: Lists and objects. Assign a new value: a change made inside a stored list is not noticed.
 JSON = sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
@@ -53,3 +53,29 @@ class EnumText(sa.TypeDecorator[Any]):
 
     def process_result_value(self, value: str | None, dialect: sa.Dialect) -> StrEnum | None:
         return None if value is None else self.members(value)
+
+
+class Sealed(sa.TypeDecorator[bytes]):
+    """Blobs of a Vault, sealed for this purpose. Anything that does not look like one raises ValueError.
+
+    `workspace` and `record` name the columns of the same table with the workspace and the record that the blobs are
+    bound to; without `workspace` they are bound to "", the installation as a whole. Sealing and opening are the
+    caller's: `vault.seal(data, workspace=..., purpose=..., record=...)` with the same three.
+    """
+
+    impl = sa.LargeBinary
+    cache_ok = True
+
+    #: A version byte, the id of the key, a nonce, and what the cipher adds.
+    _SHORTEST = 1 + 4 + 12 + 16
+
+    def __init__(self, purpose: str, *, workspace: str | None = "workspace_id", record: str = "id") -> None:
+        super().__init__()
+        self.purpose = purpose
+        self.workspace = workspace
+        self.record = record
+
+    def process_bind_param(self, value: bytes | None, dialect: sa.Dialect) -> bytes | None:
+        if value is not None and (len(value) < self._SHORTEST or value[0] != 1):
+            raise ValueError(f"what is stored as {self.purpose} must be sealed; seal it with the Vault")
+        return value

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from adjoin.environment import without_secrets
 from adjoin.errors import AdjoinError, UsageError
 from adjoin.testing._check_report import REPORT
 
@@ -21,6 +22,8 @@ __all__ = ["SUITES", "Finding", "check_plugin"]
 #: Contract: module and class of its suite.
 SUITES = {
     "ads": ("adjoin.testing.ads", "AdsConformance"),
+    "auth": ("adjoin.testing.auth", "AuthConformance"),
+    "mail": ("adjoin.testing.mail", "MailConformance"),
     "surface": ("adjoin.testing.surface", "SurfaceConformance"),
 }
 
@@ -83,7 +86,7 @@ def check_plugin(name: str, contract: str, *, version: int, entry_point: str) ->
             "adjoin.testing._check_report",
         ]
         environment = {
-            **os.environ,
+            **without_secrets(os.environ),
             REPORT: str(report),
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
             "PYTEST_ADDOPTS": "",

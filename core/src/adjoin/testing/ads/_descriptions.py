@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 
 from adjoin.ads import v2
 from adjoin.ads.datasets import DATASETS
+from adjoin.environment import without_secrets
 from adjoin.errors import ErrorKind
 from adjoin.testing._ads_probe import CANARY_SECRET, ENTITIES, Reader, entry_point_of
 from adjoin.testing.ads._fixtures import Fixtures
@@ -94,7 +96,9 @@ class DescriptionPromises(Fixtures):
             f"import sys, importlib; importlib.import_module({module!r}); "
             f"print(*sorted(set({self.heavy!r}) & set(sys.modules)))"
         )
-        run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)  # noqa: S603
+        command = [sys.executable, "-c", program]
+        environment = without_secrets(os.environ)
+        run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
 
         assert run.returncode == 0, f"{module} cannot be imported by itself: {run.stderr}"
         assert not run.stdout.split(), f"importing {module} imports {run.stdout.split()}: do that inside the functions"
