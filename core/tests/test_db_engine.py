@@ -16,6 +16,7 @@ from sqlmodel import select
 from adjoin.db import Store
 from adjoin.db.migrations import FOLDER, HEAD
 from adjoin.db.models import DEFAULT_WORKSPACE, Base, Workspace
+from adjoin.db.people import User
 from adjoin.errors import BadInput, NotInitialised, SchemaTooNew, SchemaTooOld, StateError, StoreDamaged
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -40,13 +41,15 @@ class TestSchema:
         """Comparing the migrated database with the models finds no difference."""
         with store.read() as session:
             context = MigrationContext.configure(session.connection(), opts={"compare_server_default": True})
+            assert User.__tablename__ in Base.metadata.tables
             assert compare_metadata(context, Base.metadata) == []
 
     def test_every_key_leads_with_the_workspace(self) -> None:
         """Rows of two workspaces can never share a key."""
         keys = {name: next(iter(table.primary_key.columns)).name for name, table in Base.metadata.tables.items()}
         assert keys.pop("workspaces") == "id"
-        for table in ("leases", "rate_buckets", "workers"):  # they serve the installation as a whole
+        people = ("users", "identities", "sessions", "mails")
+        for table in ("leases", "rate_buckets", "workers", *people):  # they belong to the installation as a whole
             keys.pop(table)
         assert set(keys.values()) == {"workspace_id"}
 

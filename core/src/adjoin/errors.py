@@ -11,13 +11,18 @@ AdjoinError
 │   └── StoreDamaged            a database or a fact file cannot be read
 ├── SecretError                 no key, a wrong key, or a credential that does not decrypt
 ├── Fenced                      a newer attempt owns the run; this one must not write
+├── OutOfScope                  code of one workspace reached for another; nothing was sent
 ├── ContractError               a plugin and a contract do not fit together
 ├── PluginError                 a plugin failed, hung or answered nonsense
 │   ├── PluginTimeout           no answer before the deadline
 │   ├── PluginBusy              all slots of the plugin are taken by calls that have not come back
 │   ├── WrongResult             the answer is not what the contract says
 │   └── NotImplementedByPlugin  an optional hook that this plugin does not have
-└── PlatformError               an ad platform refused; `kind` says what may be done about it
+├── PlatformError               an ad platform refused; `kind` says what may be done about it
+├── AuthError                   somebody is not let in; `kind` says why
+├── Forbidden                   somebody is let in, but their role does not allow what they asked for
+├── StaleProof                  somebody must prove again to be themselves before they may do it
+└── MailError                   a mail could not be handed over
 """
 
 from __future__ import annotations
@@ -27,12 +32,17 @@ from enum import StrEnum
 
 __all__ = [
     "AdjoinError",
+    "AuthError",
+    "AuthProblem",
     "BadInput",
     "ContractError",
     "ErrorKind",
     "Fenced",
+    "Forbidden",
+    "MailError",
     "NotImplementedByPlugin",
     "NotInitialised",
+    "OutOfScope",
     "PlatformError",
     "PluginBusy",
     "PluginError",
@@ -40,6 +50,7 @@ __all__ = [
     "SchemaTooNew",
     "SchemaTooOld",
     "SecretError",
+    "StaleProof",
     "StateError",
     "StoreDamaged",
     "UnknownName",
@@ -88,8 +99,62 @@ class SecretError(AdjoinError):
     """There is no key, it is the wrong one, or a stored credential does not decrypt."""
 
 
+class AuthProblem(StrEnum):
+    """Why somebody is refused. Messages for people are made from it, so that all providers say the same."""
+
+    WRONG = "wrong"  #: unknown e-mail, wrong password or wrong code; which of them is not said
+    THROTTLED = "throttled"  #: too many attempts; `retry_after` says when the next one counts
+    DISABLED = "disabled"  #: an administrator has switched the account off
+    UNCONFIRMED = "unconfirmed"  #: the e-mail was never confirmed; a new link is on its way
+    WEAK_PASSWORD = "weak_password"  #: `reasons` says why  # noqa: S105
+    BAD_EMAIL = "bad_email"  #: no e-mail address
+    EMAIL_TAKEN = "email_taken"  #: said only to who has proven to own the address
+    BAD_LINK = "bad_link"  #: never issued, used already, or for something else
+    LINK_EXPIRED = "link_expired"
+    REFUSED = "refused"  #: somebody else, whose word was asked for, said no
+    ENDED = "ended"  #: the session is over
+    UNAVAILABLE = "unavailable"  #: the provider cannot be reached
+
+
+class AuthError(AdjoinError):
+    """Somebody is not let in. The message is fit for people and says nothing about who is known."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        kind: AuthProblem,
+        retry_after: timedelta | None = None,
+        reasons: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.retry_after = retry_after
+        self.reasons = reasons
+
+
+class Forbidden(AdjoinError):
+    """Somebody is let in, but their role in the workspace does not allow what they asked for."""
+
+
+class StaleProof(AdjoinError):
+    """Somebody is let in, but what they asked for matters so much that they must prove again to be themselves."""
+
+
+class MailError(AdjoinError):
+    """A mail could not be handed over. `may_pass` says that trying again makes sense."""
+
+    def __init__(self, message: str, *, may_pass: bool) -> None:
+        super().__init__(message)
+        self.may_pass = may_pass
+
+
 class Fenced(AdjoinError):
     """A newer attempt owns the run, so this one must not write any more."""
+
+
+class OutOfScope(AdjoinError):
+    """A session of one workspace was about to leave it: a mistake in the code, and nothing was sent."""
 
 
 class ContractError(AdjoinError):

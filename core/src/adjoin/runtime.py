@@ -17,13 +17,14 @@ from adjoin.settings import Settings
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from adjoin.access.signing_in import SigningIn
     from adjoin.db import Store
     from adjoin.facts.query import FactQuery
     from adjoin.facts.store import FactStore
     from adjoin.http.limiter import RateLimiter
     from adjoin.kernel import Kernel
     from adjoin.monitor import Vitals
-    from adjoin.secrets import Vault
+    from adjoin.secrets import KeySource, Vault
     from adjoin.sync.connections import Connections
     from adjoin.sync.engine import Engine
     from adjoin.sync.executor import RunExecutor
@@ -61,7 +62,7 @@ class Runtime:
         """The state database. Raises NotInitialised, SchemaTooOld, SchemaTooNew, StoreDamaged."""
         from adjoin.db import Store
 
-        return Store.open(self.settings.database)
+        return Store.open(self.settings.database, scoped_url=self.settings.database_scoped_url)
 
     @cached_property
     def clock(self) -> Clock:
@@ -84,9 +85,16 @@ class Runtime:
     @cached_property
     def vault(self) -> Vault:
         """What encrypts credentials. Raises SecretError where there is no key."""
-        from adjoin.secrets import Keyring, Vault
+        from adjoin.secrets import Vault
 
-        return Vault(Keyring.find(self.environ, self.settings.key_file))
+        return Vault.of(self.key_source)
+
+    @cached_property
+    def key_source(self) -> KeySource:
+        """Where the keys come from: ADJOIN_KEY, the output of ADJOIN_KEY_COMMAND, or the key file."""
+        from adjoin.key_source import find_keys
+
+        return find_keys(self.environ, self.settings.key_file)
 
     @cached_property
     def facts(self) -> FactStore:
@@ -109,6 +117,20 @@ class Runtime:
             self.clock,
             blocked=load_throttles(self.store, now=self.clock.now()),
             persist=lambda key, until: save_throttle(self.store, key, until),
+        )
+
+    @cached_property
+    def doors(self) -> SigningIn:
+        """Where people sign in, and are known by their sessions."""
+        from adjoin.access.doors import open_doors
+
+        return open_doors(
+            store=self.store,
+            kernel=self.kernel,
+            vault=self.vault,
+            clock=self.clock,
+            settings=self.settings,
+            environ=self.environ,
         )
 
     @cached_property

@@ -25,12 +25,20 @@ class Settings(BaseSettings):
 
     home: Path = Path(".adjoin")
     database_url: str = ""
+    database_scoped_url: str = Field(
+        default="",
+        repr=False,
+        description="PostgreSQL with the login for sessions of a workspace, which owns nothing; see `adjoin db roles`",
+    )
     disable: str = Field(default="", description="names of plugins not to load, separated by commas")
     history_days: int = Field(default=730, ge=1, description="how far back the first sync of an account reaches")
     keep_superseded_days: int = Field(
         default=35, ge=1, description="how long fact files stay that newer ones have replaced, for figures as of then"
     )
     keep_runs_days: int = Field(default=400, ge=1, description="how long ended runs stay")
+    delete_grace_days: int = Field(
+        default=30, ge=1, le=3650, description="how long a deleted workspace can be restored before all of it goes"
+    )
     executor: Literal["embedded", "workers"] = Field(
         default="embedded", description="who executes runs: the scheduler's process, or `adjoin worker` processes"
     )
@@ -38,6 +46,25 @@ class Settings(BaseSettings):
         default="", description="HOST:PORT at which a scheduler or worker serves its health and metrics"
     )
     stop_seconds: float = Field(default=30, gt=0, description="how long a process may take to stop when told to")
+    outgoing_allow: str = Field(
+        default="",
+        description="networks of your own that addresses which people enter may lead to, such as 127.0.0.1:11434",
+    )
+
+    auth: str = Field(default="local", description="which plugin vouches for people")
+    registration: Literal["invitation", "open", "closed"] = Field(
+        default="invitation", description="who may register: people who are invited, everybody, or nobody"
+    )
+    base_url: str = Field(
+        default="", description="the dashboard's address as people reach it, such as https://ads.example.com"
+    )
+    mailer: str = Field(default="file", description="which plugin sends mail: smtp, file, console or another one")
+    mail_from: str = Field(default="", description="who mail is from, such as Adjoin <adjoin@example.com>")
+    smtp_url: SecretStr = Field(
+        default=SecretStr(""), description="the mail server: smtp://user:password@host:587, or smtps:// for port 465"
+    )
+    session_days: int = Field(default=30, ge=1, le=400, description="how long a sign-in lasts at most")
+    session_idle_hours: int = Field(default=168, ge=1, description="how long a sign-in lasts without being used")
 
     facts_url: str = Field(
         default="", description="where fact files are kept, such as s3://bucket/prefix; empty: below home"
@@ -111,6 +138,7 @@ def load_settings(home: Path | None = None) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         raise BadInput(f"ADJOIN_{str(first['loc'][0]).upper()}: {first['msg']}") from None
+    _check_outgoing(settings)
     if settings.executor == "workers" and not settings.database_url.startswith("postgres"):
         raise BadInput(
             "ADJOIN_EXECUTOR=workers needs a database that several machines can share, and SQLite is a file of one "
@@ -118,6 +146,17 @@ def load_settings(home: Path | None = None) -> Settings:
             "ADJOIN_EXECUTOR out to have everything executed by this machine"
         )
     return settings.model_copy(update={"home": settings.home.absolute()})
+
+
+def _check_outgoing(settings: Settings) -> None:
+    if not settings.outgoing_allow:
+        return
+    from adjoin.outgoing.addresses import read_allowed
+
+    try:
+        read_allowed(settings.outgoing_allow)
+    except BadInput as error:
+        raise BadInput(f"ADJOIN_OUTGOING_ALLOW: {error}") from None
 
 
 def app_of(platform: str, description: Description, environ: Mapping[str, str] | None = None) -> App:

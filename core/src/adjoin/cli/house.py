@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import typer
 
 from adjoin.cli._output import print_json, print_table, say
+from adjoin.cli.roles import roles
 from adjoin.errors import AdjoinError
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from adjoin.runtime import Runtime
     from adjoin.settings import Settings
 
-__all__ = ["prepare", "register"]
+__all__ = ["Prepared", "prepare", "register"]
 
 _ATTENTION = 3
 _STATES: Mapping[str, CheckState] = {"note": "note", "attention": "attention", "broken": "failed"}
@@ -32,6 +33,7 @@ def register(app: typer.Typer) -> None:
     app.command("doctor")(doctor)
     db = typer.Typer(help="The state database.", no_args_is_help=True)
     db.command("upgrade")(upgrade)
+    db.command("roles")(roles)
     app.add_typer(db, name="db")
 
 
@@ -41,15 +43,25 @@ def init() -> None:
     Example: ADJOIN_HOME=/srv/adjoin adjoin init
     """
     made = prepare()
-    say(made)
+    say(made.done)
+    _say_problems(made.problems)
 
 
-def prepare() -> str:
-    """Create what is missing of an installation and say what was done."""
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What was done about an installation, and which plugins could not have their tables and why."""
+
+    done: str
+    problems: tuple[str, ...] = ()
+
+
+def prepare() -> Prepared:
+    """Create what is missing of an installation, with the tables of its plugins, and say what was done."""
     from adjoin.clock import SystemClock
     from adjoin.db import Store
     from adjoin.errors import NotInitialised, StateError
-    from adjoin.secrets import KEY_VARIABLE, Keyring
+    from adjoin.key_source import FileKeys, find_keys
+    from adjoin.secrets import Keyring
     from adjoin.settings import load_settings
 
     settings = load_settings()
@@ -65,15 +77,16 @@ def prepare() -> str:
             fresh = True
         store.initialise(now=SystemClock().now())
         _install_queue(store, settings)
-    if not os.environ.get(KEY_VARIABLE) and not settings.key_file.exists():
+        problems = _install_tables(store, settings)
+    if isinstance(find_keys(os.environ, settings.key_file), FileKeys) and not settings.key_file.exists():
         Keyring.create_file(settings.key_file)
-    return f"{'created' if fresh else 'ready'}: {settings.home}"
+    return Prepared(f"{'created' if fresh else 'ready'}: {settings.home}", problems)
 
 
 def upgrade() -> None:
-    """Bring the store to this release: its schema, and the workers' queue where workers execute runs.
+    """Bring the store to this release: its schema, the plugins' own tables, and the workers' queue where there are any.
 
-    Stop the scheduler and the workers first.
+    Stop the scheduler and the workers first. Exit code 1 if a plugin cannot have its tables; the others have theirs.
 
     Example: adjoin db upgrade
     """
@@ -84,7 +97,9 @@ def upgrade() -> None:
     with Store.open(settings.database, check_schema=False) as store:
         store.upgrade()
         queue = _install_queue(store, settings)
+        problems = _install_tables(store, settings)
     say("the store has the schema of this release" + (", and the workers' queue is in it" if queue else ""))
+    _say_problems(problems)
 
 
 def _install_queue(store: Store, settings: Settings) -> bool:
@@ -95,6 +110,30 @@ def _install_queue(store: Store, settings: Settings) -> bool:
 
     install(store)
     return True
+
+
+def _install_tables(store: Store, settings: Settings) -> tuple[str, ...]:
+    """Make the plugins' own tables, or bring them to the plugins; returns what went wrong with which."""
+    import warnings
+
+    from adjoin.db.tables import PluginTables, upgrade_tables
+    from adjoin.kernel import ContractDeprecation, Kernel
+
+    with warnings.catch_warnings():  # `adjoin plugins list` is where that is told
+        warnings.simplefilter("ignore", ContractDeprecation)
+        kernel = Kernel.load(disabled=settings.disabled_plugins)
+    try:
+        reports = upgrade_tables(store, PluginTables.of_kernel(kernel))
+    finally:
+        kernel.close()
+    return tuple(str(one) for one in reports if one.state not in ("ok", "unclaimed"))
+
+
+def _say_problems(problems: tuple[str, ...]) -> None:
+    for one in problems:
+        say(one)
+    if problems:
+        raise typer.Exit(1)
 
 
 def doctor(
@@ -114,6 +153,8 @@ def doctor(
     with Runtime(load_settings()) as runtime:
         found = [Check(check="home", state="ok", detail=str(runtime.settings.home)), *_check_house(runtime)]
         if all(one.state != "failed" for one in found if one.check == "store"):
+            found += _check_tables(runtime)
+            found += _check_mail(runtime)
             found += _check_syncs(runtime)
             if deep:
                 found += _check_files(runtime)
@@ -151,7 +192,8 @@ def _check_house(runtime: Runtime) -> Iterator[Check]:
 
     def key() -> str:
         first, *others = runtime.vault.key_ids
-        return f"{first} encrypts" + (f"; {', '.join(others)} still decrypt" if others else "")
+        more = f"; {', '.join(others)} still decrypt" if others else ""
+        return f"{first} encrypts{more}; from {runtime.key_source.name}"
 
     yield checked("store", store)
     yield checked("fact store", facts)
@@ -162,6 +204,29 @@ def _check_house(runtime: Runtime) -> Iterator[Check]:
             state="ok" if report.state in ("ok", "disabled") else "failed",
             detail=report.error or report.state,
         )
+
+
+def _check_tables(runtime: Runtime) -> Iterator[Check]:
+    """The tables of plugins: that they are there and of the plugin's own release."""
+    from adjoin.db.tables import PluginTables, check_tables
+    from adjoin.health.machinery import Check
+
+    states: Mapping[str, CheckState] = {"ok": "ok", "unclaimed": "note"}
+    for one in check_tables(runtime.store, PluginTables.of_kernel(runtime.kernel)):
+        whose = f"plugin {one.plugin}" if one.plugin else one.prefix
+        yield Check(
+            check=f"tables of {whose}",
+            state=states.get(one.state, "failed"),
+            detail=one.detail,
+            advice=one.advice,
+        )
+
+
+def _check_mail(runtime: Runtime) -> list[Check]:
+    """The mailer, and the mails that it did not send."""
+    from adjoin.mail.health import check_mail
+
+    return check_mail(runtime.store, runtime.kernel, runtime.settings, now=runtime.clock.now())
 
 
 def _check_syncs(runtime: Runtime) -> Iterator[Check]:

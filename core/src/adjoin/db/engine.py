@@ -7,22 +7,29 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import sqlalchemy as sa
+import structlog
 from sqlmodel import Session
 
+import adjoin.db.people  # noqa: F401 - all tables of core's
+from adjoin.db._chain import Chain
 from adjoin.db._faults import explain, shown
 from adjoin.db.migrations import FOLDER, HEAD
 from adjoin.db.models import DEFAULT_WORKSPACE, Base, Workspace
+from adjoin.db.row_security import hides_rows, secure
 from adjoin.db.upsert import upsert
 from adjoin.errors import BadInput, NotInitialised, SchemaTooNew, SchemaTooOld, StateError, StoreDamaged
 
+if TYPE_CHECKING:
+    from adjoin.db.scope import Scope, ScopedEngines
+
 __all__ = ["Store"]
 
-_VERSION_TABLE = "alembic_version"
 #: How long a transaction on PostgreSQL may lie idle, in seconds: as long as a run may be without a heartbeat.
 IDLE_SECONDS = 30.0
 #: How long a writer waits for another one, in seconds.
@@ -37,6 +44,7 @@ _POSTGRES = {
 }
 #: Whoever reads holds up nobody, and may take its time over what it has read.
 _NO_HURRY = "SET LOCAL idle_in_transaction_session_timeout = 0"
+_CHAIN = Chain(FOLDER, "alembic_version")
 #: Names the lock that keeps two upgrades of one PostgreSQL database apart.
 _UPGRADE_LOCK = 0x41444A4F494E
 
@@ -49,22 +57,25 @@ class Store:
     (`sqlalchemy.exc.IntegrityError`).
     """
 
-    def __init__(self, url: sa.URL) -> None:
+    def __init__(self, url: sa.URL, scoped_url: sa.URL | None = None) -> None:
         self._url = url
+        self._scoped_url = scoped_url
         self._engine = _engine(url)
-        self._reading = self._engine.execution_options(adjoin_reads=True)
-        if self.dialect == "postgresql":
-            self._reading = self._reading.execution_options(postgresql_readonly=True, isolation_level="REPEATABLE READ")
+        self._reading = _reading(self._engine)
 
     @classmethod
-    def open(cls, url: str, *, check_schema: bool = True) -> Self:
-        """Open the store at a `sqlite:///` or `postgresql://` URL.
+    def open(cls, url: str, *, check_schema: bool = True, scoped_url: str = "") -> Self:
+        """Open the store at a `sqlite:///` or `postgresql://` URL; `scoped_url` has another login for `scoped`.
 
         Raises NotInitialised when there is none yet, SchemaTooOld or SchemaTooNew when it is of another
         release, and StoreDamaged or StateError when it cannot be used. Without `check_schema` nothing is
         touched, for `initialise` and `upgrade` to follow.
         """
-        store = cls(_parse(url))
+        store = cls(_parse(url), _parse(scoped_url) if scoped_url else None)
+        if scoped_url and "sqlite" in (store.dialect, sa.make_url(scoped_url).get_backend_name()):
+            raise BadInput(
+                "A second login for scoped sessions is for PostgreSQL; leave ADJOIN_DATABASE_SCOPED_URL out."
+            )
         if check_schema:
             try:
                 store.check_schema()
@@ -97,6 +108,8 @@ class Store:
     def close(self) -> None:
         """Close all connections. The store opens new ones if it is used again."""
         self._engine.dispose()
+        if "_scoped" in self.__dict__:
+            self._scoped.writing.dispose()
 
     @contextmanager
     def write(self) -> Iterator[Session]:
@@ -120,6 +133,17 @@ class Store:
             if self.dialect == "postgresql":
                 session.connection().exec_driver_sql(_NO_HURRY)
             yield session
+
+    def scoped(self, workspace_id: str, user_id: str | None = None) -> Scope:
+        """Return access to what belongs to one workspace and nothing else, for a user where there is one."""
+        return self._scoped.scope(workspace_id, user_id)
+
+    @cached_property
+    def _scoped(self) -> ScopedEngines:
+        from adjoin.db.scope import ScopedEngines
+
+        engine = self._engine if self._scoped_url is None else _engine(self._scoped_url)
+        return ScopedEngines(engine, _reading(engine), self._translated)
 
     @contextmanager
     def statements(self) -> Iterator[sa.Connection]:
@@ -149,12 +173,18 @@ class Store:
         if path is not None and not path.exists():
             raise NotInitialised(f"There is no store at {path} yet: run `adjoin init`.")
         with self._translated(reading=True), self._reading.connect() as connection:
-            current = _revisions(connection)
+            hidden = self.dialect == "postgresql" and hides_rows(connection)
+            current = set() if hidden else _CHAIN.current(connection)
+        if hidden:
+            raise StateError(
+                f"Row-level security hides the rows of the database {self} from this login: use the login that owns "
+                "the tables, or have it granted BYPASSRLS (see `adjoin db roles`)."
+            )
         if HEAD in current:
             return
         if not current:
             raise NotInitialised(f"The database {self} holds no store yet: run `adjoin init`.")
-        if current & _known_revisions():
+        if current & _CHAIN.known():
             raise SchemaTooOld(
                 f"The store {self} was made by an older release (schema {', '.join(sorted(current))}, "
                 f"this release needs {HEAD}): run `adjoin db upgrade`."
@@ -167,13 +197,27 @@ class Store:
         Does nothing when it is up to date. Raises SchemaTooNew rather than touch a newer store.
         """
         self._create_file()
+        with self.changing_schema() as connection:
+            current = _CHAIN.current(connection)
+            if HEAD not in current:
+                if current and not current & _CHAIN.known():
+                    raise self._too_new(current)
+                _CHAIN.upgrade(connection)
+            if problem := secure(connection, Base.metadata.tables.values()):
+                structlog.get_logger("adjoin.db").warning(
+                    "row-level security is not in force", reason=problem, advice="adjoin db roles"
+                )
+
+    @contextmanager
+    def changing_schema(self) -> Iterator[sa.Connection]:
+        """Yield a connection in a transaction that alone changes the schema; others that want to wait.
+
+        Committed at the end of the block, and undone with all that it made if it raises.
+        """
         with self._translated(reading=False), self._engine.begin() as connection:
             if self.dialect == "postgresql":
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_UPGRADE_LOCK)))
-            current = _revisions(connection)
-            if current and not current & _known_revisions():
-                raise self._too_new(current)
-            _migrate(connection)
+            yield connection
 
     def initialise(self, *, now: datetime) -> None:
         """Bring the schema to this release and make the default workspace. Does nothing to what is there."""
@@ -243,17 +287,26 @@ def _parse(url: str) -> sa.URL:
 def _engine(url: sa.URL) -> sa.Engine:
     if url.get_backend_name() == "sqlite":
         options = {"timeout": _BUSY_SECONDS, "check_same_thread": False}
-        engine = sa.create_engine(url, connect_args={k: v for k, v in options.items() if k not in url.query})
+        given = {k: v for k, v in options.items() if k not in url.query}
+        engine = sa.create_engine(url, connect_args=given, hide_parameters=True)  # errors quote no values
         sa.event.listen(engine, "connect", _prepare_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)
         return engine
     try:
         options = {name: value for name, value in _POSTGRES.items() if name not in url.query}
-        engine = sa.create_engine(url, pool_pre_ping=True, connect_args=options)
+        engine = sa.create_engine(url, pool_pre_ping=True, connect_args=options, hide_parameters=True)
     except ModuleNotFoundError as error:
         raise StateError("PostgreSQL needs its driver: install adjoin[postgres].") from error
     sa.event.listen(engine, "connect", _prepare_postgres)
     return engine
+
+
+def _reading(engine: sa.Engine) -> sa.Engine:
+    """Return the engine for transactions that see one state of the database and cannot change it."""
+    options = {"adjoin_reads": True}
+    if engine.dialect.name == "postgresql":
+        return engine.execution_options(**options, postgresql_readonly=True, isolation_level="REPEATABLE READ")
+    return engine.execution_options(**options)
 
 
 def _prepare_postgres(connection: Any, _record: object) -> None:
@@ -266,7 +319,8 @@ def _prepare_postgres(connection: Any, _record: object) -> None:
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # transactions are begun below, not by the driver's guess
     _switch_to_wal(connection)
-    for pragma in ("synchronous=FULL", "foreign_keys=ON"):
+    # Recursive triggers: else REPLACE removes a row without the trigger that refuses to remove it.
+    for pragma in ("synchronous=FULL", "foreign_keys=ON", "recursive_triggers=ON"):
         connection.execute(f"PRAGMA {pragma}").close()
 
 
@@ -290,33 +344,3 @@ def _begin_sqlite(connection: sa.Connection) -> None:
     reads = connection.get_execution_options().get("adjoin_reads", False)
     connection.exec_driver_sql(f"PRAGMA query_only={'ON' if reads else 'OFF'}")
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
-
-
-def _revisions(connection: sa.Connection) -> set[str]:
-    if not sa.inspect(connection).has_table(_VERSION_TABLE):
-        return set()
-    return set(connection.execute(sa.text(f"SELECT version_num FROM {_VERSION_TABLE}")).scalars())  # noqa: S608
-
-
-def _known_revisions() -> set[str]:
-    from alembic.script import ScriptDirectory
-
-    return {script.revision for script in ScriptDirectory(FOLDER).walk_revisions()}
-
-
-def _migrate(connection: sa.Connection) -> None:
-    from alembic.config import Config
-    from alembic.runtime.environment import EnvironmentContext
-    from alembic.script import ScriptDirectory
-
-    scripts = ScriptDirectory(FOLDER)
-
-    def steps(revision: Any, _context: object) -> Any:
-        return scripts._upgrade_revs("heads", revision)  # noqa: SLF001 - what alembic's own upgrade command calls
-
-    with EnvironmentContext(Config(), scripts, fn=steps, destination_rev="heads") as environment:
-        environment.configure(
-            connection=connection, target_metadata=Base.metadata, version_table=_VERSION_TABLE, render_as_batch=True
-        )
-        with environment.begin_transaction():
-            environment.run_migrations()

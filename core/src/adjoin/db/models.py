@@ -1,8 +1,8 @@
 """The tables of the state database.
 
-Every row belongs to a workspace, which is the first column of every key; only leases, rate buckets and workers serve
-the installation as a whole. Ids are uuid4 hex unless the platform gives them. Foreign keys are checked at commit, so
-rows may be added in any order within a transaction. Instants are aware UTC.
+Every row belongs to a workspace, which is the first column of every key; only leases, rate buckets and workers (and
+users, in adjoin.db.people) belong to the installation as a whole. Ids are uuid4 hex unless the platform gives them.
+Foreign keys are checked at commit, so rows may be added in any order within a transaction. Instants are aware UTC.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
-from adjoin.db.columns import JSON, EnumText, Instant
+from adjoin.db.columns import JSON, EnumText, Instant, Sealed
 
 __all__ = [
     "DEFAULT_WORKSPACE",
@@ -137,13 +137,14 @@ class SliceState(StrEnum):
 
 
 class Workspace(Base, table=True):
-    """The tenant: a company, or an agency's client."""
+    """The tenant: a company, or an agency's client. With `delete_after` it goes then, unless it is kept."""
 
     __tablename__ = "workspaces"
 
     id: str = Field(primary_key=True)
     name: str
     created_at: datetime = Field(sa_type=Instant)
+    delete_after: datetime | None = Field(default=None, sa_type=Instant)
 
 
 class Connection(Base, table=True):
@@ -167,7 +168,7 @@ class Connection(Base, table=True):
     label: str
     state: ConnectionState = Field(default=ConnectionState.OK, sa_type=EnumText(ConnectionState))
     base_url: str = ""
-    credential: bytes | None = None
+    credential: bytes | None = Field(default=None, sa_type=Sealed("credential"))
     credential_version: int = 0
     expires_at: datetime | None = Field(default=None, sa_type=Instant)
     can_renew: bool = False

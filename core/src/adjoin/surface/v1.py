@@ -1,7 +1,7 @@
 """The `surface` contract, version 1: what a plugin contributes to the product.
 
-Dashboard pages, scheduled jobs, HTTP routes, commands, event handlers and a settings schema. Adjoin's own pages come
-through the same hooks.
+Dashboard pages, scheduled jobs, HTTP routes, commands, event handlers, a settings schema, tables of its own. Adjoin's
+own pages come through the same hooks.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import field
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from adjoin.contract import MaybeAsync, hookspec, payload
@@ -27,6 +28,7 @@ __all__ = [
     "Route",
     "SettingField",
     "Surface",
+    "Tables",
 ]
 
 Role: TypeAlias = Literal["viewer", "analyst", "admin", "owner"]
@@ -138,6 +140,22 @@ class SettingField:
     help: str = ""
 
 
+@payload
+class Tables:
+    """Tables of the plugin in the state database, and the migrations that make them.
+
+    `prefix` is 2 to 20 small letters and digits, beginning with a letter; the name of every table is the prefix, an
+    underscore and more, and no other plugin may have the prefix. `folder` holds the migrations in `versions/*.py` as
+    Alembic reads them: one chain, whose last revision is `head`, the one that this code works with. `metadata` returns
+    the SQLAlchemy MetaData of the models; it is called by commands that need it, never at a start.
+    """
+
+    prefix: str
+    folder: Path
+    head: str
+    metadata: Callable[[], Any]
+
+
 class Surface:
     """What a plugin contributes to the product. All hooks are optional."""
 
@@ -190,5 +208,16 @@ class Surface:
         """List the plugin's settings, from which a form is made.
 
         Called inline when the Plugins page is shown. An exception hides the form.
+        """
+        raise NotImplementedError
+
+    @hookspec(timeout=None)
+    def tables(self) -> list[Tables]:
+        """List the plugin's own tables in the state database.
+
+        Called inline by `adjoin init`, `adjoin db upgrade` and `adjoin doctor`, and once when a process starts: return
+        a constant, and import neither Alembic nor the models for it. The migrations run after core's, in one
+        transaction for the plugin: all or nothing. They may refer to core's tables and change none. Tables that are
+        missing, older or newer than the code are reported and stop nobody else; those of a plugin that is gone stay.
         """
         raise NotImplementedError

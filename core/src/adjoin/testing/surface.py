@@ -16,11 +16,14 @@ import inspect
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from adjoin import surface
+from adjoin.db import Store
+from adjoin.db.tables import PluginTables, upgrade_tables
 from adjoin.kernel import Kernel
 from adjoin.surface import v1
 
@@ -49,6 +52,13 @@ class SurfaceConformance:
         kernel.add(_PLUGIN, "surface", surface.CONTRACT.newest.number, implementation)
         yield kernel
         kernel.close()
+
+    @pytest.fixture
+    def empty_store(self, tmp_path: Path) -> Iterator[Store]:
+        """A store with core's tables. Override it to make the plugin's tables elsewhere than on SQLite."""
+        with Store.open(f"sqlite:///{tmp_path / 'conformance.db'}", check_schema=False) as store:
+            store.initialise(now=datetime(2026, 1, 1, tzinfo=UTC))
+            yield store
 
     def test_pages_have_unique_slugs_and_can_be_drawn(self, kernel: Kernel) -> None:
         """`pages` lists pages whose slugs fit into an address, and whose render takes the context alone."""
@@ -118,6 +128,28 @@ class SurfaceConformance:
             assert not field.choices or field.default in field.choices, f"the default of {field.name!r} is no choice"
             assert field.kind != "secret" or not field.default, f"the secret {field.name!r} must not have a default"
 
+    def test_tables_are_made_as_the_models_say(self, kernel: Kernel, empty_store: Store) -> None:
+        """`tables` names migrations that run from nothing to the end, and make what the models describe."""
+        offered = self._tables(kernel)
+        reports = upgrade_tables(empty_store, offered)
+        wrong = [str(one) for one in reports if one.state != "ok"]
+        assert not wrong, f"the tables cannot be made: {wrong}"
+        for tables in offered.usable.get(_PLUGIN, ()):
+            differences = _differences(empty_store, tables)
+            assert not differences, f"the migrations and the models differ: {differences}"
+
+    def test_tables_are_the_same_each_time(self, kernel: Kernel) -> None:
+        """`tables` is asked at every start, so it must return a constant; each set of tables has models."""
+        first, second = self._tables(kernel), self._tables(kernel)
+        assert first == second, "tables() gave another list the second time"
+        for metadata in first.metadata():
+            assert metadata.tables, "metadata() has no tables; import the modules with the models in it"
+
+    def _tables(self, kernel: Kernel) -> PluginTables:
+        offered = PluginTables.of({_PLUGIN: self._ask(kernel, v1.Surface.tables)})
+        assert not offered.refused, f"the tables cannot be: {[str(one) for one in offered.refused]}"
+        return offered
+
     def _ask(self, kernel: Kernel, spec: Any) -> list[Any]:
         self._needs(kernel, spec)
         answer: list[Any] = kernel.hook(spec).one(_PLUGIN)
@@ -126,6 +158,17 @@ class SurfaceConformance:
     def _needs(self, kernel: Kernel, spec: Any) -> None:
         if not kernel.hook(spec).implemented_by(_PLUGIN):
             pytest.skip(f"not implemented: surface {spec.__name__}")
+
+
+def _differences(store: Store, tables: v1.Tables) -> list[Any]:
+    """What Alembic would have to do for the database to be as the models say."""
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    with store.read() as session:
+        own = {"include_name": lambda name, kind, _: kind != "table" or name.startswith(f"{tables.prefix}_")}
+        context = MigrationContext.configure(session.connection(), opts={"compare_type": True, **own})
+        return list(compare_metadata(context, tables.metadata()))
 
 
 def _takes(function: Any, count: int) -> bool:
