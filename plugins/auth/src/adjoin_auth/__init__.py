@@ -1,0 +1,1 @@
+"""Who vouches for people: passwords, second factors and other people's word."""
