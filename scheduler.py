@@ -19,9 +19,12 @@ from functools import partial
 
 import structlog
 
+from adjoin.db.tables import warn_of_tables
 from adjoin.errors import AdjoinError
 from adjoin.health.model import ConnectionHealth
-from adjoin.logs import configure
+from adjoin.http.redaction import redact_text
+from adjoin.logs import configure, guard_crashes
+from adjoin.mail.outbox import is_due, send_due, sender
 from adjoin.monitor import Vitals, monitoring
 from adjoin.runtime import Runtime
 from adjoin.settings import load_settings
@@ -62,6 +65,11 @@ async def run(runtime: Runtime, stop: asyncio.Event, vitals: Vitals) -> None:
         queued = await rounds.in_thread(partial(queue_retries, store, now=clock.now()))
         _tell("runs queued to try again", queued, vitals)
 
+    async def send_mail(held: Held) -> None:
+        if await rounds.in_thread(partial(is_due, store, now=clock.now())):
+            send = sender(runtime.kernel, runtime.settings.mailer)
+            await rounds.in_thread(lambda: send_due(store, runtime.vault, send, clock=clock, most=10))
+
     async def sweep_up(held: Held) -> None:
         from adjoin.sync.workers.sweep import sweep
 
@@ -81,11 +89,13 @@ async def run(runtime: Runtime, stop: asyncio.Event, vitals: Vitals) -> None:
     rounds.every(1, "dispatch", leading(dispatch))  # schedules that are due
     rounds.every(1, "jobs", leading(start_jobs))  # jobs of plugins and the chores below, each at its own time
     rounds.every(10, "retries", leading(retry))  # what failed for now
+    rounds.every(10, "mail", leading(send_mail))  # what waits in the outbox
     if runtime.settings.executor == "workers":
         rounds.every(10, "sweep", leading(sweep_up))  # what dead workers have left behind
     if isinstance(clock, SharedClock):
         rounds.every(10, "clock", partial(rounds.in_thread, clock.synchronise))  # all go by the database's
 
+    await rounds.in_thread(partial(warn_of_tables, store, runtime.kernel))
     await rounds.in_thread(board.put_up)
     await rounds.in_thread(partial(mend_schedules, store, now=clock.now()))
     health = partial(_health, runtime)
@@ -122,8 +132,23 @@ def chores(runtime: Runtime) -> list[CoreJob]:
 
         return f"{len(compact_all(runtime))} packed files"
 
+    def purging() -> object:
+        from adjoin.access.purge import purge
+
+        return purge(runtime.store, runtime.facts, now=runtime.clock.now())
+
+    def sessions() -> object:
+        from adjoin.access.accounts import Accounts
+
+        removed = runtime.doors.sessions.clean_up()
+        if runtime.settings.auth in runtime.kernel.plugins("auth"):
+            asyncio.run(Accounts(runtime.doors).forget_deleted())
+        return f"{removed} sessions that have expired"
+
     return [
+        CoreJob(name="purge", every=timedelta(hours=1), work=purging),
         CoreJob(name="retention", every=timedelta(days=1), work=retention),
+        CoreJob(name="sessions", every=timedelta(days=1), work=sessions),
         CoreJob(name="compaction", every=timedelta(days=7), work=compaction, timeout=timedelta(hours=6)),
     ]
 
@@ -208,8 +233,9 @@ async def main() -> None:
 
 if __name__ == "__main__":
     configure("info")
+    guard_crashes()
     logging.getLogger("apscheduler").setLevel(logging.WARNING)  # it would tell of every tick
     try:
         asyncio.run(main())
     except AdjoinError as error:
-        sys.exit(f"error: {error}")
+        sys.exit(redact_text(f"error: {error}"))

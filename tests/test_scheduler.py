@@ -23,6 +23,8 @@ from sqlmodel import col, select
 from adjoin.ads.v2 import Credential
 from adjoin.db import Store
 from adjoin.db.models import Connection, FactFile, Run, RunState, Schedule
+from adjoin.mail.outbox import put
+from adjoin.mail.v1 import Mail
 from adjoin.secrets import Keyring, Vault, seal_credential
 from adjoin.sync.schedules import ensure_schedule
 from adjoin.testing.packages import Packages
@@ -265,6 +267,22 @@ def test_a_due_sync_runs_and_a_signal_stops_it_cleanly(house):
     assert [line for line in again if line in before[:-1]] == []
     assert again[0] == before[-1]  # the one that was under way
     house.assert_whole()
+
+
+def test_mail_that_waits_is_sent(house):
+    """By the mailer that keeps files, within seconds."""
+    vault = Vault(Keyring.from_file(house.home / "key"))
+    with house.store as store, store.write() as session:
+        mail = Mail(to="someone@example.com", subject="Hello", text="canary-91", kind="test.hello")
+        put(session, vault, mail, now=datetime.now(UTC))
+    with house.scheduler() as process:
+        until(lambda: list((house.home / "mail").glob("*.eml")), process)
+        said = house.stop(process)
+    (file,) = (house.home / "mail").iterdir()
+    assert b"canary-91" in file.read_bytes()
+    assert "test.hello" in said
+    assert "canary-91" not in said
+    assert "someone@example.com" not in said
 
 
 def test_a_killed_run_is_resumed(house):

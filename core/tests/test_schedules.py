@@ -14,7 +14,7 @@ from sqlmodel import select
 
 from adjoin.clock import ManualClock
 from adjoin.db import Store
-from adjoin.db.models import CatchUp, Connection, ConnectionState, Run, RunState, RunTrigger, Schedule
+from adjoin.db.models import CatchUp, Connection, ConnectionState, Run, RunState, RunTrigger, Schedule, Workspace
 from adjoin.errors import BadInput, Fenced
 from adjoin.sync.leases import LeaseKeeper
 from adjoin.sync.schedules import DEFAULT_EVERY, dispatch_due, due_schedules, ensure_schedule
@@ -275,6 +275,33 @@ def test_who_has_lost_the_lease_queues_nothing(store: Store) -> None:
     assert len(dispatch_due(store, now=NOW, lease=other.held)) == 1
 
 
+def test_the_schedules_of_a_workspace_that_is_to_be_deleted_rest(store: Store) -> None:
+    """Those of others fire, and its own again once it is kept."""
+    connect(store)
+    schedule(store)
+    with store.write() as session:
+        session.add(Workspace(id="leaving", name="Leaving", created_at=NOW, delete_after=NOW + 30 * DAY))
+        session.add(Connection(workspace_id="leaving", id="c2", platform="meta", label="c2", created_at=NOW))
+        for name, connection_id in (("s2", "c2"), ("s3", None)):
+            session.add(
+                Schedule(
+                    workspace_id="leaving",
+                    id=name,
+                    connection_id=connection_id,
+                    name="sync",
+                    every_seconds=3600,
+                    next_run_at=NOW,
+                )
+            )
+    dispatch_due(store, now=NOW)
+    assert [run.workspace_id for run in runs(store)] == ["default"]
+    assert dispatch_due(store, now=NOW) == []
+    with store.write() as session:
+        session.get_one(Workspace, "leaving").delete_after = None
+    dispatch_due(store, now=NOW)
+    assert sorted(run.workspace_id for run in runs(store)) == ["default", "leaving"]
+
+
 def plan(store: Store) -> str:
     """How the database finds what is due."""
     with store.write() as session:
@@ -288,6 +315,9 @@ def test_looking_for_what_is_due_reads_no_table_from_end_to_end(store: Store) ->
     with store.write() as session:
         connection = session.connection()
         for n in range(3000):
+            connection.execute(
+                Workspace.__table__.insert(), Workspace(id=f"w{n}", name="w", created_at=NOW).model_dump()
+            )
             connection.execute(
                 Connection.__table__.insert(),
                 Connection(workspace_id="default", id=f"c{n}", platform="m", label="c", created_at=NOW).model_dump(),
@@ -318,7 +348,7 @@ def test_looking_for_what_is_due_reads_no_table_from_end_to_end(store: Store) ->
     found = plan(store)
     assert "ix_schedules_next_run_at" in found
     assert "Seq Scan" not in found
-    assert not re.search(r"SCAN (schedules|connections|runs)", found)
+    assert not re.search(r"SCAN (schedules|connections|runs|workspaces)", found)
     assert "uq_runs_one_active" in found
 
 

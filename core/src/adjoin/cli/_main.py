@@ -20,6 +20,7 @@ from adjoin.cli import (
     gaps,
     house,
     keys,
+    members,
     plugins,
     reporting,
     runs,
@@ -28,6 +29,7 @@ from adjoin.cli import (
     serving,
     syncing,
     worker,
+    workspaces,
 )
 from adjoin.errors import AdjoinError, UsageError
 
@@ -89,12 +91,18 @@ for part in (
     serving,
     worker,
     keys,
+    workspaces,
+    members,
 ):
     part.register(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 usage, 3 partly."""
+    if arguments is None:
+        from adjoin.logs import guard_crashes
+
+        guard_crashes()  # of the whole process, so only where it is ours
     given = list(sys.argv[1:] if arguments is None else arguments)
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _interrupt)  # so that SIGTERM, like Ctrl-C, leaves nothing behind
@@ -141,7 +149,9 @@ def _run(arguments: list[str]) -> int:
 
 
 def _complain(message: str, code: int) -> int:
-    print(f"error: {message}", file=sys.stderr)
+    from adjoin.http.redaction import redact_text
+
+    print(f"error: {redact_text(message)}", file=sys.stderr)
     return code
 
 
@@ -149,4 +159,6 @@ def _trace(arguments: list[str]) -> None:
     if "--debug" in arguments:
         import traceback
 
-        traceback.print_exc()
+        from adjoin.http.redaction import redact_text
+
+        print(redact_text(traceback.format_exc()), end="", file=sys.stderr)

@@ -14,6 +14,7 @@ from sqlmodel import Session, col, select
 from adjoin.db.models import Connection, ConnectionState, Run, RunState, RunTrigger, Slice, SliceState
 from adjoin.errors import ErrorKind
 from adjoin.sync.asking import Scope, ask
+from adjoin.sync.leaving import is_staying
 
 if TYPE_CHECKING:
     from adjoin.db import Store
@@ -120,6 +121,7 @@ def queue_retries(store: Store, *, now: datetime) -> list[str]:
             col(Run.retry_at) <= now,
             col(Connection.state).in_((ConnectionState.OK, ConnectionState.ERROR)),
             ~busy,
+            is_staying(Run),
         )
         .order_by(col(Run.retry_at), col(Run.id))
         .limit(_BATCH)

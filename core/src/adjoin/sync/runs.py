@@ -17,6 +17,7 @@ from sqlmodel import Session, col, select
 from adjoin.db.models import Connection, ConnectionState, Run, RunState, RunTrigger, Slice, SliceState
 from adjoin.errors import BadInput, Fenced, UnknownName
 from adjoin.sync.asking import PRIORITY, Scope, ask
+from adjoin.sync.leaving import check_staying
 from adjoin.sync.planner import Listing, PlannedSlice
 from adjoin.sync.queue import announce
 from adjoin.sync.slices import add_slices, listings, move_slice, slices_of
@@ -61,9 +62,11 @@ class RunBook:
     ) -> tuple[Run, bool]:
         """Queue a run for a connection, or return the one that is queued or running already; True if it is new.
 
-        A run that is still queued is lifted, see `adjoin.sync.asking.ask`.
+        A run that is still queued is lifted, see `adjoin.sync.asking.ask`. Raises StateError for a workspace that is to
+        be deleted.
         """
         with self._store.write() as session:
+            check_staying(session, workspace_id)
             return ask(
                 session,
                 workspace_id=workspace_id,

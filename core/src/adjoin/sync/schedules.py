@@ -21,6 +21,7 @@ from adjoin.db.models import CatchUp, Connection, ConnectionState, Run, RunState
 from adjoin.errors import BadInput
 from adjoin.sync.asking import PRIORITY, ask
 from adjoin.sync.leases import Held, check_lease
+from adjoin.sync.leaving import is_staying
 from adjoin.sync.queue import announce, takes_jobs
 from adjoin.sync.slots import first_slot, is_missed, next_after
 
@@ -105,7 +106,12 @@ def _anything_due(store: Store, now: datetime) -> bool:
     """Look without the lock of a writer: most ticks find nothing, and should wait for nobody."""
     query = (
         select(col(Schedule.id))
-        .where(col(Schedule.next_run_at) <= now, col(Schedule.enabled).is_(True), col(Schedule.job).is_(None))
+        .where(
+            col(Schedule.next_run_at) <= now,
+            col(Schedule.enabled).is_(True),
+            col(Schedule.job).is_(None),
+            is_staying(Schedule),
+        )
         .limit(1)
     )
     with store.read() as session:
@@ -117,7 +123,8 @@ def due_schedules(now: datetime) -> Any:
 
     The state of a schedule for a whole workspace is that of a usable connection, if there is one. Left out for now are
     those that make up for each missed slot, while a run is active, and those whose connection reads its history: its
-    runs follow one on the other, and a slot would find it idle at the very end only.
+    runs follow one on the other, and a slot would find it idle at the very end only. Those of a workspace that is to
+    be deleted rest.
     """
     of_workspace = select(col(Connection.state)).where(col(Connection.workspace_id) == col(Schedule.workspace_id))
     of_workspace = of_workspace.correlate(Schedule)
@@ -146,6 +153,7 @@ def due_schedules(now: datetime) -> Any:
             col(Schedule.next_run_at) <= now,
             col(Schedule.enabled).is_(True),
             col(Schedule.job).is_(None),
+            is_staying(Schedule),
             sa.or_(active.is_(None), sa.and_(col(Schedule.catch_up) != CatchUp.ALL, active != _READING_HISTORY)),
         )
         .order_by(col(Schedule.next_run_at))
