@@ -13,6 +13,8 @@ import pytest
 from adjoin._hookdocs import render
 from adjoin.contracts import CONTRACTS
 from adjoin.testing.ads import AdsConformance
+from adjoin.testing.auth import AuthConformance
+from adjoin.testing.mail import MailConformance
 from adjoin.testing.surface import SurfaceConformance
 
 ROOT = Path(__file__).parents[2]
@@ -26,7 +28,13 @@ HOOKS = [
 IDS = [f"{contract}-v{number}-{hook}" for contract, number, hook in HOOKS]
 
 #: Hooks that nothing in this repository implements yet, and why. Take a line out once that is no longer true.
-UNUSED = {("ads", 2, "apply"): "platforms gain it together with changing campaigns"}
+UNUSED = {
+    ("ads", 2, "apply"): "platforms gain it together with changing campaigns",
+    ("auth", 1, "renew"): "passwords of our own end with the session; others' proofs end by themselves",
+    ("auth", 1, "sign_out"): "passwords of our own keep nothing for a session",
+    ("auth", 1, "start_external"): "comes with OpenID Connect",
+    ("auth", 1, "finish_external"): "comes with OpenID Connect",
+}
 
 
 def test_the_page_of_hooks_is_what_the_specs_say() -> None:
@@ -51,7 +59,7 @@ def test_every_link_of_the_page_leads_somewhere() -> None:
     assert set(re.findall(r"\(#([^)]+)\)", page)) <= set(anchors)
 
 
-SUITES = {"ads": AdsConformance, "surface": SurfaceConformance}
+SUITES = {"ads": AdsConformance, "auth": AuthConformance, "mail": MailConformance, "surface": SurfaceConformance}
 NEWEST = [(contract.name, hook) for contract in CONTRACTS for hook in contract.newest.hooks]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from adjoin.ads import v2
 from adjoin.clock import Clock
 from adjoin.db import Store
+from adjoin.db.tables import warn_of_tables
 from adjoin.errors import UnknownName
 from adjoin.facts.query import FactQuery
 from adjoin.kernel import Kernel
@@ -61,7 +62,8 @@ def open_host(home: Path, *, clock: Clock | None = None) -> Iterator[Host]:
     Raises NotInitialised, SchemaTooOld, SchemaTooNew or StoreDamaged as `Store.open` does.
     """
     with Runtime(load_settings(home), clock=clock) as runtime:
-        _ = runtime.store  # a store that cannot be used is said before plugins are loaded
+        store = runtime.store  # one that cannot be used is said before plugins are loaded
+        warn_of_tables(store, runtime.kernel)
         described = runtime.kernel.hook(v2.Ads.describe).all()
         yield Host(runtime=runtime, platforms={answer.plugin: answer.value for answer in described})
 
