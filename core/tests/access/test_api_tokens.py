@@ -123,7 +123,11 @@ class TestUsing:
         assert found is not None
         assert found.permissions == {Permission.READ_REPORTS}
 
-    @pytest.mark.parametrize("text", ["", "x", "adj_t_x", new_token(API), new_token(SESSION), "é" * 9_999, "\0"])
+    @pytest.mark.parametrize(
+        "text",
+        ["", "x", "adj_t_x", new_token(API), new_token(SESSION), "é" * 9_999, "\0"],
+        ids=["empty", "short", "cut", "unknown", "of a session", "long", "zero"],
+    )
     def test_what_is_no_token_finds_nobody(self, sqlite_store: Any, clock: ManualClock, text: str) -> None:
         assert ApiTokens(sqlite_store, clock).find(text) is None
 
