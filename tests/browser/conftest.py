@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -22,6 +23,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from adjoin.db.tables import PluginTables, upgrade_tables
+from adjoin.kernel import Kernel
 from adjoin_dashboard.testing import KnownAccount, KnownDay, make_store
 
 FIRST, LAST = date(2025, 1, 1), date(2025, 3, 31)
@@ -151,7 +154,9 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
         KnownAccount(platform="meta", account_id="act_2", name="Nordlicht UK", days=_days(12), currency="GBP"),
         KnownAccount(platform="zeta", account_id="z-1", name="Zeta *Shop*", days=_days(9)),
     ]
-    make_store(home, accounts, now=NOW).close()
+    with make_store(home, accounts, now=NOW) as store, closing(Kernel.load()) as kernel:
+        reports = upgrade_tables(store, PluginTables.of_kernel(kernel))
+        assert {one.state for one in reports} <= {"ok"}, reports
     plugins = tmp_path_factory.mktemp("plugins")
     for name, source in _PLUGINS.items():
         _install(plugins, name, source)
