@@ -422,6 +422,6 @@ class TestPlugin:
         assert answer.code == 3
         assert {run["platform"]: run["state"] for run in answer.json} == {
             name: "partly" if name == "meta" else "succeeded" for name in PLATFORMS
-        }
+        }, answer.out
         kept = [one for one in stored(connected.home, FactFile) if one.platform == "meta"]
         assert [(one.path, one.checksum, one.superseded_at) for one in kept] == [(*one, None) for one in before]

@@ -209,9 +209,10 @@ class Auth:
     def sign_up(self, context: AuthContext, form: SignUp) -> MaybeAsync[None]:
         """Register somebody, who is then sent a link of kind `confirm`.
 
-        Where the e-mail is known already its owner gets a mail that says so, and the answer is the same. One that was
-        never confirmed is nobody's yet: the newer sign-up takes its place, and the older link is void. Raises
-        AuthError of kind `weak_password`, `bad_email` or `throttled`.
+        Called in the plugin's loop or thread, as all that follow, when somebody sends the form to register. Where the
+        e-mail is known already its owner gets a mail that says so, and the answer is the same. One that was never
+        confirmed is nobody's yet: the newer sign-up takes its place, and the older link is void. Raises AuthError of
+        kind `weak_password`, `bad_email` or `throttled`.
         """
         raise NotImplementedError
 
@@ -219,8 +220,9 @@ class Auth:
     def admit(self, context: AuthContext, form: SignUp) -> MaybeAsync[Proof]:
         """Register somebody whose e-mail is proven already: by an invitation's link, or by the operator's word.
 
-        Nothing is mailed, and the e-mail counts as confirmed. A sign-up of the same e-mail that was never confirmed is
-        replaced. Raises AuthError of kind `email_taken`, `weak_password` or `bad_email`.
+        Called when somebody redeems an invitation, or the operator makes an account. Nothing is mailed, and the e-mail
+        counts as confirmed. A sign-up of the same e-mail that was never confirmed is replaced. Raises AuthError of kind
+        `email_taken`, `weak_password` or `bad_email`.
         """
         raise NotImplementedError
 
@@ -228,9 +230,10 @@ class Auth:
     def sign_in(self, context: AuthContext, credentials: Credentials) -> MaybeAsync[Proof]:
         """Check a password. E-mails are compared trimmed, in NFC and in small letters.
 
-        Where the right password has come from an address before, others' attempts from elsewhere do not slow it down.
-        Raises AuthError of kind `wrong` (unknown e-mail and wrong password alike), `throttled`, `disabled`, or
-        `unconfirmed` after the right password of an e-mail that was never confirmed; a new link is mailed then.
+        Called when somebody sends the form to sign in. Where the right password has come from an address before,
+        others' attempts from elsewhere do not slow it down. Raises AuthError of kind `wrong` (unknown e-mail and wrong
+        password alike), `throttled`, `disabled`, or `unconfirmed` after the right password of an e-mail that was never
+        confirmed; a new link is mailed then.
         """
         raise NotImplementedError
 
@@ -238,7 +241,8 @@ class Auth:
     def second_factor(self, context: AuthContext, subject: str, kept: bytes, code: str) -> MaybeAsync[Proof]:
         """Check a code of the second factor, or a recovery code, which is used up by that.
 
-        Each code is good once. Raises AuthError of kind `wrong` or `throttled`.
+        Called with the code that a session still owes, and before something that matters. Each code is good once.
+        Raises AuthError of kind `wrong` or `throttled`.
         """
         raise NotImplementedError
 
@@ -246,22 +250,25 @@ class Auth:
     def renew(self, context: AuthContext, subject: str, kept: bytes) -> MaybeAsync[Proof]:
         """Renew the proof of a session, one call at a time for each session.
 
-        Raises AuthError of kind `ended` when the session must end, `unavailable` when it may go on until its proof
-        expires.
+        Called while a session is in use and its proof is about to end. Raises AuthError of kind `ended` when the
+        session must end, `unavailable` when it may go on until its proof expires.
         """
         raise NotImplementedError
 
     @hookspec(timeout=30)
     def sign_out(self, context: AuthContext, subject: str, kept: bytes) -> MaybeAsync[None]:
-        """Hear that a session has ended. An exception is logged and changes nothing: the session is over."""
+        """Hear that a session has ended. An exception is logged and changes nothing: the session is over.
+
+        Called after a session has ended, whoever has ended it.
+        """
         raise NotImplementedError
 
     @hookspec(timeout=30)
     def confirm(self, context: AuthContext, kind: LinkKind, token: str) -> MaybeAsync[Proof]:
         """Redeem a mailed link of kind `confirm` or `change_email`; each is good once.
 
-        The proof has the e-mail that is confirmed by it. Raises AuthError of kind `bad_link`, `link_expired` or
-        `email_taken`.
+        Called when somebody sends the page that the link leads to, never by opening it. The proof has the e-mail that
+        is confirmed by it. Raises AuthError of kind `bad_link`, `link_expired` or `email_taken`.
         """
         raise NotImplementedError
 
@@ -269,7 +276,7 @@ class Auth:
     def ask_reset(self, context: AuthContext, email: str, address: str) -> MaybeAsync[None]:
         """Mail a link of kind `reset` to somebody who has forgotten the password. Nothing happens for unknown e-mails.
 
-        Raises AuthError of kind `throttled`.
+        Called when somebody sends the form for a forgotten password. Raises AuthError of kind `throttled`.
         """
         raise NotImplementedError
 
@@ -277,14 +284,18 @@ class Auth:
     def reset(self, context: AuthContext, token: str, password: str) -> MaybeAsync[Proof]:
         """Set a new password by a mailed link. The caller ends all sessions of the person.
 
-        A second factor is still asked for afterwards. Raises AuthError of kind `bad_link`, `link_expired` or
-        `weak_password`, after which the link is still good.
+        Called when somebody sends the page that the link leads to, never by opening it. A second factor is still asked
+        for afterwards. Raises AuthError of kind `bad_link`, `link_expired` or `weak_password`, after which the link is
+        still good.
         """
         raise NotImplementedError
 
     @hookspec(timeout=30)
     def check_password(self, context: AuthContext, subject: str, kept: bytes, password: str) -> MaybeAsync[None]:
-        """Check the password of somebody who is signed in, before something that matters. Raises as `sign_in`."""
+        """Check the password of somebody who is signed in, before something that matters. Raises as `sign_in`.
+
+        Called when somebody has to prove again to be themselves.
+        """
         raise NotImplementedError
 
     @hookspec(timeout=30)
@@ -293,7 +304,8 @@ class Auth:
     ) -> MaybeAsync[Proof]:
         """Change the password of somebody who is signed in and knows the current one.
 
-        The caller ends the other sessions. Raises AuthError of kind `wrong`, `weak_password` or `throttled`.
+        Called by the account pages. The caller ends the other sessions. Raises AuthError of kind `wrong`,
+        `weak_password` or `throttled`.
         """
         raise NotImplementedError
 
@@ -303,18 +315,25 @@ class Auth:
     ) -> MaybeAsync[None]:
         """Mail a link of kind `change_email` to the new address, and a warning to the old one.
 
-        Nothing changes before the link is redeemed. Raises AuthError of kind `wrong`, `bad_email` or `throttled`.
+        Called by the account pages. Nothing changes before the link is redeemed. Raises AuthError of kind `wrong`,
+        `bad_email` or `throttled`.
         """
         raise NotImplementedError
 
     @hookspec(timeout=30)
     def factors(self, context: AuthContext, subject: str, kept: bytes) -> MaybeAsync[list[Factor]]:
-        """List the second factors that are in force, oldest first."""
+        """List the second factors that are in force, oldest first.
+
+        Called by the account pages, and for the export of somebody's data.
+        """
         raise NotImplementedError
 
     @hookspec(timeout=30)
     def enroll(self, context: AuthContext, subject: str, kept: bytes, label: str) -> MaybeAsync[Enrollment]:
-        """Begin to set up a second factor (TOTP, RFC 6238). It counts only once `activate` has seen a code of it."""
+        """Begin to set up a second factor (TOTP, RFC 6238). It counts only once `activate` has seen a code of it.
+
+        Called by the account pages, after a fresh proof.
+        """
         raise NotImplementedError
 
     @hookspec(timeout=30)
@@ -323,31 +342,47 @@ class Auth:
     ) -> MaybeAsync[Proof]:
         """Put a second factor into force by a code of it. The caller ends the other sessions.
 
-        Raises AuthError of kind `wrong`, `throttled`, or `bad_link` for an enrollment that is unknown or too old.
+        Called by the account pages, after a fresh proof. Raises AuthError of kind `wrong`, `throttled`, or `bad_link`
+        for an enrollment that is unknown or too old.
         """
         raise NotImplementedError
 
     @hookspec(timeout=30)
     def recovery_codes(self, context: AuthContext, subject: str, kept: bytes) -> MaybeAsync[list[str]]:
-        """Make ten new recovery codes and let the old ones go. They are shown once and stored hashed."""
+        """Make ten new recovery codes and let the old ones go. They are shown once and stored hashed.
+
+        Called by the account pages, after a fresh proof.
+        """
         raise NotImplementedError
 
     @hookspec(timeout=30)
     def remove_factor(self, context: AuthContext, subject: str, kept: bytes, factor: str) -> MaybeAsync[None]:
-        """Remove a second factor of somebody who has just proven to be themselves. Unknown ones are gone already."""
+        """Remove a second factor of somebody who has just proven to be themselves. Unknown ones are gone already.
+
+        Called by the account pages, after a fresh proof.
+        """
         raise NotImplementedError
 
     @hookspec(timeout=30)
     def start_external(self, context: AuthContext, party: str, redirect_uri: str) -> MaybeAsync[Start]:
-        """Begin to ask somebody else (OpenID Connect, code flow with PKCE and nonce). Raises UnknownName."""
+        """Begin to ask somebody else (OpenID Connect, code flow with PKCE and nonce). Raises UnknownName.
+
+        Called when somebody chooses a party to sign in by, or to prove again by.
+        """
         raise NotImplementedError
 
     @hookspec(timeout=30)
     def finish_external(self, context: AuthContext, answer: External) -> MaybeAsync[Proof]:
-        """Check somebody else's word. Raises AuthError of kind `refused`, `bad_link` or `unavailable`."""
+        """Check somebody else's word. Raises AuthError of kind `refused`, `bad_link` or `unavailable`.
+
+        Called when the browser comes back.
+        """
         raise NotImplementedError
 
     @hookspec(timeout=60)
     def forget(self, context: AuthContext, subject: str) -> MaybeAsync[None]:
-        """Remove everything that is kept of somebody. Repeating it is harmless."""
+        """Remove everything that is kept of somebody. Repeating it is harmless.
+
+        Called after somebody has deleted their account, and again every day until it succeeds.
+        """
         raise NotImplementedError
