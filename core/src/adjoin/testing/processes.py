@@ -22,7 +22,7 @@ from typing import Self
 __all__ = ["Process", "clean_environment", "eventually"]
 
 #: Seconds that anything may take before a test gives up; far more than is needed, for a machine that is busy.
-DEADLINE = 60.0
+DEADLINE = 300.0
 _LOOK_AGAIN = 0.01
 _ASK_AGAIN = 0.05
 _TOLD_LINES = 40
