@@ -30,10 +30,6 @@ IDS = [f"{contract}-v{number}-{hook}" for contract, number, hook in HOOKS]
 #: Hooks that nothing in this repository implements yet, and why. Take a line out once that is no longer true.
 UNUSED = {
     ("ads", 2, "apply"): "platforms gain it together with changing campaigns",
-    ("auth", 1, "renew"): "passwords of our own end with the session; others' proofs end by themselves",
-    ("auth", 1, "sign_out"): "passwords of our own keep nothing for a session",
-    ("auth", 1, "start_external"): "comes with OpenID Connect",
-    ("auth", 1, "finish_external"): "comes with OpenID Connect",
 }
 
 

@@ -35,6 +35,7 @@ from adjoin.settings import Settings
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 GOOD = "right password"
 CODE = "123456"
+COMPANY = "https://company.example"
 
 
 def refused(kind: AuthProblem) -> AuthError:
@@ -66,7 +67,12 @@ class FakeAuth(v1.Auth):
 
     @hookimpl
     def describe(self) -> v1.Description:
-        return v1.Description(title="Fake", issuer="https://fake.example", renew_within=self.renew_within)
+        return v1.Description(
+            title="Fake",
+            issuer="https://fake.example",
+            parties=(v1.Party(id="company", title="Company", issuer=COMPANY),),
+            renew_within=self.renew_within,
+        )
 
     @hookimpl
     def sign_up(self, context: v1.AuthContext, form: v1.SignUp) -> None:
@@ -143,7 +149,8 @@ class FakeAuth(v1.Auth):
 
     @hookimpl
     def finish_external(self, context: v1.AuthContext, answer: v1.External) -> v1.Proof:
-        return self.proof(answer.query["subject"])
+        changes = {name: value for name, value in answer.query.items() if name != "subject"}
+        return self.proof(answer.query["subject"], **changes)
 
     @hookimpl
     def forget(self, context: v1.AuthContext, subject: str) -> None:
@@ -319,6 +326,84 @@ class TestWhoIsLetIn:
         house.auth.people["ada@example.com"] = replace(house.auth.proof("ada"), kept=b"x" * (LONGEST + 1))
         with pytest.raises(WrongResult, match="are the most"):
             house.sign_in("ada")
+
+
+class TestParties:
+    """Somebody else's word: the subject is theirs, the user and the session are ours."""
+
+    @staticmethod
+    def word(subject: str = "ada", **changes: Any) -> v1.External:
+        return v1.External(party="company", query={"subject": subject, "issuer": COMPANY, **changes}, kept=b"")
+
+    def comes(self, house: House, subject: str = "ada", **changes: Any) -> SignedIn:
+        issued: Issued = house.run(house.doors.finish_external(self.word(subject, **changes)))
+        found = house.enter(issued.token)
+        assert found is not None
+        return found
+
+    def test_a_subject_of_theirs_is_none_of_the_providers(self, house: House) -> None:
+        house.auth.knows("ada@example.com")
+        ada = house.comes("ada")
+        house.auth.people["ada@example.com"] = replace(house.auth.people["ada@example.com"], email="eve@example.com")
+        eve = self.comes(house)
+        assert (ada.subject, eve.subject) == ("ada", f"{COMPANY} ada")
+        assert eve.user_id != ada.user_id
+
+    def test_an_unknown_party_is_not_asked(self, house: House) -> None:
+        with pytest.raises(UnknownName, match="'nobody'"):
+            house.run(house.doors.start_external("nobody", "https://adjoin.test/back"))
+
+    def test_who_has_a_second_factor_is_not_joined_by_an_address(self, house: House) -> None:
+        house.auth.knows("ada@example.com")
+        ada = house.comes("ada")
+        house.auth.with_factor.add("ada")
+        assert problem(house, house.doors.finish_external(self.word())) is AuthProblem.EMAIL_TAKEN
+        house.run(house.doors.link_external(ada, self.word()))
+        assert self.comes(house).user_id == ada.user_id
+
+    def test_a_proof_of_this_morning_is_not_fresh(self, house: House) -> None:
+        house.auth.knows("ada@example.com")
+        found = self.comes(house, proven_at=NOW - timedelta(hours=3))
+        assert found.proven_at == NOW - timedelta(hours=3)
+        with pytest.raises(StaleProof):
+            house.run(house.accounts.export(found))
+        assert self.comes(house, proven_at=NOW + timedelta(hours=3)).proven_at == NOW
+
+    def test_a_new_word_makes_it_fresh(self, house: House) -> None:
+        house.auth.knows("ada@example.com")
+        house.auth.knows("eve@example.com")
+        found = self.comes(house)
+        self.comes(house, "eve")
+        house.waits(minutes=16)
+        assert problem(house, house.doors.prove_external(found, self.word("eve"))) is AuthProblem.WRONG
+        with pytest.raises(StaleProof):
+            house.run(house.doors.prove_external(found, self.word(proven_at=NOW)))
+        house.run(house.doors.prove_external(found, self.word()))
+        again = house.sessions.find_by_id(found.session_id)
+        assert again is not None
+        assert again.proven_at == house.clock.now()
+
+    def test_one_of_several_addresses_leads(self, house: House) -> None:
+        house.auth.knows("ada@example.com")
+        ada = house.comes("ada")
+        house.run(house.doors.link_external(ada, self.word(email="ada@company.example")))
+        assert self.comes(house, email="ada@company.example").email == "ada@example.com"
+
+    def test_the_first_one_where_the_provider_knows_nobody(self, house: House) -> None:
+        house.auth.knows("ada@example.com")
+        found = self.comes(house)
+        house.waits(minutes=1)
+        house.run(house.doors.link_external(found, self.word(issuer="https://other.example")))
+        assert self.comes(house, issuer="https://other.example", email="a@other.example").email == "ada@example.com"
+        assert self.comes(house, email="ada@company.example").email == "ada@company.example"
+
+    def test_a_deleted_account_leaves_nothing_of_them(self, house: House) -> None:
+        house.auth.knows("boss@example.com")
+        house.auth.knows("ada@example.com")
+        house.comes("boss")
+        house.run(house.accounts.delete(self.comes(house)))
+        assert [one.subject for one in house.rows(Identity)] == ["boss"]
+        assert house.auth.forgotten == [], "nothing of them is kept at the provider"
 
 
 class TestRegistration:

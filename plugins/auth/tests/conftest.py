@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import os
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import psycopg
 import pytest
 import sqlalchemy as sa
 
+from adjoin.auth.v1 import Credentials, LinkKind, Proof, SignUp
 from adjoin.clock import ManualClock
 from adjoin.db import Store
-from adjoin.testing.auth import RecordingContext, prepare
+from adjoin.testing.auth import RecordingContext, prepare, totp
 from adjoin_auth.local.desk import Desk
 from adjoin_auth.local.hashing import Argon2, Verdict
 from adjoin_auth.local.tables import Base
+from adjoin_auth.supabase import Supabase
+from adjoin_auth.supabase.sandbox import UNLIMITED, Project, Sandbox, Switches, serving
 from adjoin_auth.surface import plugin
 
 
@@ -125,3 +130,47 @@ def hasher(clock: ManualClock) -> CountingHasher:
 def desk(auth_context: RecordingContext, hasher: CountingHasher) -> Desk:
     """What the work of a call needs, with a hasher that is counted."""
     return Desk(auth_context, hasher)
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    """The server of the stand-in of Supabase Auth; its project is begun anew for each test."""
+    with serving() as sandbox:
+        yield sandbox
+
+
+class Asked:
+    """The provider `supabase` with its context and the project that it asks."""
+
+    def __init__(self, project: Project, store: Store, clock: ManualClock, **more: str) -> None:
+        self.project = project
+        self.clock = clock
+        self.context = RecordingContext(store, clock, settings={**project.settings, **more})
+        self.plugin = Supabase(self.context.settings)
+
+    def __getattr__(self, hook: str) -> Callable[..., Any]:
+        return lambda *args: asyncio.run(getattr(self.plugin, hook)(self.context, *args))
+
+    def person(self, email: str = "ada@company.example", password: str = "garnet otter fjord 41") -> Proof:
+        """Somebody who has signed up, confirmed the e-mail and signed in."""
+        self.sign_up(SignUp(email=email, password=password, name="Ada L."))
+        self.confirm(LinkKind.CONFIRM, self.project.token(email, LinkKind.CONFIRM))
+        found: Proof = self.sign_in(Credentials(email=email, password=password))
+        return found
+
+    def device(self, proof: Proof, label: str = "Phone") -> str:
+        """A second factor of somebody, in force; return its secret."""
+        made = self.enroll(proof.subject, proof.kept, label)
+        self.activate(proof.subject, proof.kept, made.id, totp(made.secret, self.clock.now()))
+        self.clock.advance(30)
+        return str(made.secret)
+
+
+@pytest.fixture
+def project(sandbox: Sandbox, clock: ManualClock) -> Project:
+    return sandbox.begin(clock, Switches(limits=UNLIMITED))
+
+
+@pytest.fixture
+def asked(project: Project, sqlite_store: Store, clock: ManualClock) -> Asked:
+    return Asked(project, sqlite_store, clock)

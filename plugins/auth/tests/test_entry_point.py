@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from adjoin.contracts import CONTRACTS
@@ -10,18 +12,20 @@ from adjoin.kernel import Kernel
 from adjoin.testing.surface import SurfaceConformance
 from adjoin_auth import surface
 from adjoin_auth.local.tables import SecondFactor
+from adjoin_auth.supabase.tables import RedeemedLink
 
 
-def test_the_provider_is_found_by_its_name() -> None:
+def test_the_providers_are_found_by_their_names() -> None:
     kernel = Kernel.load(CONTRACTS, strict=True)
 
-    assert "local" in kernel.plugins("auth")
+    assert {"local", "supabase"} <= set(kernel.plugins("auth"))
     assert "auth" in kernel.plugins("surface")
     kernel.close()
 
 
-def test_changing_the_key_finds_the_seeds() -> None:
-    column = SecondFactor.__table__.columns["seed"]  # type: ignore[attr-defined]
+@pytest.mark.parametrize(("table", "name"), [(SecondFactor, "seed"), (RedeemedLink, "kept")])
+def test_changing_the_key_finds_what_is_sealed(table: Any, name: str) -> None:
+    column = table.__table__.columns[name]
 
     assert any(found.column is column for found in sealed_columns())
 

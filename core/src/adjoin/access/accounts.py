@@ -12,6 +12,7 @@ from sqlmodel import col, select
 
 from adjoin.access import audit, members
 from adjoin.access.actors import Actor
+from adjoin.access.admission import subject_of
 from adjoin.access.kept import kept_of, seal_kept
 from adjoin.access.own_data import own_data
 from adjoin.access.signed_in import SessionLevel
@@ -60,7 +61,7 @@ class Accounts:
         if found.level is SessionLevel.SECOND_FACTOR or not self._provider.description.has_passwords:
             hook = kernel.hook(v1.Auth.second_factor)
             proof = await self._provider.ask(hook.aone(name, context, found.subject, kept, code))
-            if proof.subject != found.subject or proof.level is not v1.Level.SECOND_FACTOR:
+            if subject_of(proof) != found.subject or proof.level is not v1.Level.SECOND_FACTOR:
                 raise AuthError("The code is wrong. Wait for the next one and try again.", kind=AuthProblem.WRONG)
             stored = seal_kept(self._doors.vault, kept_of(proof, provider=name), session_id=found.session_id)
         else:
@@ -180,6 +181,9 @@ class Accounts:
                 continue
             await asyncio.to_thread(self._drop_identity, issuer, subject)
             done += 1
+        for party in self._provider.description.parties:  # whose word is all that is kept of it
+            for subject in await asyncio.to_thread(self._deleted_subjects, party.issuer):
+                await asyncio.to_thread(self._drop_identity, party.issuer, subject)
         return done
 
     def _note(self, found: SignedIn, action: str, address: str) -> None:

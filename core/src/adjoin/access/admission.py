@@ -21,12 +21,17 @@ from adjoin.db.models import DEFAULT_WORKSPACE, Workspace
 from adjoin.db.people import Identity, Invitation, Member, Role, User
 from adjoin.errors import AuthError, AuthProblem, BadInput
 
-__all__ = ["Registration", "check_may_sign_up", "link", "user_of"]
+__all__ = ["Registration", "check_may_sign_up", "link", "subject_of", "user_of", "who_is_joined"]
 
 #: Who may register: people who are invited, everybody, or nobody.
 Registration: TypeAlias = Literal["invitation", "open", "closed"]
 
 _LONGEST_PICTURE_URL = 2_000
+
+
+def subject_of(proof: Proof) -> str:
+    """Return how a session names a person to its provider: one of a party never reads as one of its own."""
+    return f"{proof.issuer} {proof.subject}" if proof.issuer else proof.subject
 
 
 def check_may_sign_up(session: Session, email: str, invitation: str, policy: Registration, *, now: datetime) -> None:
@@ -52,13 +57,15 @@ def user_of(
 
     Without `settled`, while a second factor is owed, nothing of a known user is changed. Raises AuthError: DISABLED,
     UNCONFIRMED for an address that nobody vouches for, EMAIL_TAKEN where it belongs to somebody who must sign in as
-    before, REFUSED where nobody may register, WRONG for an account that is deleted.
+    before, REFUSED where nobody may register, WRONG for an account that is deleted. `issuer` is the provider's own, for
+    proofs that name no other one.
     """
+    own, issuer = issuer, proof.issuer or issuer
     identity = session.get(Identity, (issuer, proof.subject))
     if identity is not None:
         user = session.get_one(User, identity.user_id, populate_existing=True)
         _check_active(user)
-        if settled:
+        if settled and _leads(session, identity, own):
             _follow(session, user, proof, now)
         return user
     if not proof.email_verified:
@@ -85,6 +92,7 @@ def user_of(
 
 def link(session: Session, user_id: str, proof: Proof, *, issuer: str, now: datetime) -> None:
     """Let a user who is signed in be known by another proof as well. Raises AuthError where it is somebody else's."""
+    issuer = proof.issuer or issuer
     identity = session.get(Identity, (issuer, proof.subject))
     if identity is not None and identity.user_id != user_id:
         raise AuthError("This sign-in belongs to another account here.", kind=AuthProblem.EMAIL_TAKEN)
@@ -94,6 +102,15 @@ def link(session: Session, user_id: str, proof: Proof, *, issuer: str, now: date
             session, user_id=user_id, action="user.linked", object_kind="user", object_id=user_id,
             after={"issuer": issuer}, now=now,
         )  # fmt: skip
+
+
+def who_is_joined(session: Session, proof: Proof, *, issuer: str) -> str | None:
+    """Return the subject at `issuer` of the user whom a party's proof would join by its address alone, if any."""
+    if session.get(Identity, (proof.issuer, proof.subject)) is not None or not proof.email_verified:
+        return None
+    user = _by_email(session, _email(proof.email))
+    own = select(Identity.subject).where(Identity.issuer == issuer, Identity.user_id == (user.id if user else ""))
+    return session.exec(own.order_by(col(Identity.created_at))).first()
 
 
 def _new_user(session: Session, proof: Proof, email: str, policy: Registration, now: datetime) -> User:
@@ -121,6 +138,18 @@ def _own_default(session: Session, user: User, now: datetime) -> None:
             session, workspace_id=DEFAULT_WORKSPACE, actor=audit.SYSTEM, action="member.added", object_kind="user",
             object_id=user.id, after={"role": Role.OWNER}, now=now,
         )  # fmt: skip
+
+
+def _leads(session: Session, identity: Identity, own: str) -> bool:
+    """Whether a user's address follows this one of their identities.
+
+    The provider's own leads; without it the first one. An address would go back and forth with two that lead.
+    """
+    if identity.issuer == own:
+        return True
+    query = select(Identity).where(Identity.user_id == identity.user_id)
+    known = session.exec(query.order_by(col(Identity.created_at), col(Identity.issuer))).all()
+    return known[0] is identity and all(one.issuer != own for one in known)
 
 
 def _follow(session: Session, user: User, proof: Proof, now: datetime) -> None:

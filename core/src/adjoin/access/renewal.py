@@ -16,6 +16,7 @@ import msgspec
 import structlog
 
 from adjoin.access import audit
+from adjoin.access.admission import subject_of
 from adjoin.access.kept import Kept, kept_of, open_kept, seal_kept
 from adjoin.auth import v1
 from adjoin.db.people import Session
@@ -104,7 +105,7 @@ class Renewal:
                 hook.aone(self._provider.name, self._provider.context, found.subject, kept.own)
             )
             renewed = kept_of(proof, provider=self._provider.name)
-            if proof.subject != found.subject:
+            if subject_of(proof) != found.subject:
                 raise AuthError("The session is of somebody else.", kind=AuthProblem.ENDED)
         except AuthError as error:
             if error.kind not in _PASSING:

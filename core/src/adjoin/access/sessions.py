@@ -99,10 +99,12 @@ class Sessions:
         workspace_id: str | None = None,
         token: SessionToken | None = None,
         kept: bytes | None = None,
+        proven_at: datetime | None = None,
     ) -> Issued:
         """Add a session in the caller's transaction. It looks at `workspace_id`, or where the user was last.
 
-        Who must seal something for the session makes the token first, as its id is what it is sealed for.
+        Who must seal something for the session makes the token first, as its id is what it is sealed for. `proven_at`
+        is when the person proved to be themselves, if that was not now.
         """
         now = self._clock.now()
         token = token or SessionToken.new()
@@ -119,7 +121,7 @@ class Sessions:
             workspace_id=_workspace(database, user_id, workspace_id),
             created_at=now,
             last_seen_at=now,
-            proven_at=now,
+            proven_at=now if proven_at is None else min(now, proven_at),
             expires_at=now + lasting,
             address=address[:_LONGEST_ADDRESS],
             agent=agent[:LONGEST_AGENT],
@@ -162,6 +164,7 @@ class Sessions:
         ticket = self._cache.ticket()
         row = self._row(session_id)
         if row is None or row.level == SessionLevel.PENDING or not self._alive(row):
+            self._cache.forget(session_id)  # also what is known by its token
             return None
         found = as_signed_in(row, self.rules, now=self._clock.now())
         self._cache.put(session_id, found, ticket)

@@ -14,9 +14,10 @@ import structlog
 
 from adjoin.access import audit, invitations
 from adjoin.access.actors import Actor
-from adjoin.access.admission import Registration, check_may_sign_up, link, user_of
+from adjoin.access.admission import Registration, check_may_sign_up, link, subject_of, user_of
 from adjoin.access.agents import plain_agent
 from adjoin.access.kept import kept_of, open_kept, seal_kept
+from adjoin.access.parties import check_joining, prove
 from adjoin.access.renewal import Renewal
 from adjoin.access.session_tokens import SessionToken
 from adjoin.access.sessions import Ended, Issued, Sessions
@@ -123,7 +124,7 @@ class SigningIn:
         kept = self._opened(found.kept, found.session_id)
         hook = self.provider.kernel.hook(v1.Auth.second_factor)
         proof = await self.provider.ask(hook.aone(self.provider.name, self._context, found.subject, kept, code))
-        if proof.subject != found.subject or proof.needs_second_factor or proof.level is not v1.Level.SECOND_FACTOR:
+        if subject_of(proof) != found.subject or proof.needs_second_factor or proof.level is not v1.Level.SECOND_FACTOR:
             raise AuthError("The code is wrong. Wait for the next one and try again.", kind=AuthProblem.WRONG)
         return await self._admit(proof, address=address, agent=agent, instead_of=found)
 
@@ -153,14 +154,21 @@ class SigningIn:
         proof = await self.provider.ask(hook.aone(self.provider.name, self._context, token, password))
         return await self._admit(proof, address=address, agent=agent, action="user.password_reset", end_all=True)
 
-    async def start_external(self, party: str, redirect_uri: str) -> v1.Start:
-        """Begin to ask somebody else. The caller keeps `kept` for this browser alone, until it returns."""
+    async def start_external(self, party: str, redirect_uri: str, *, again: bool = False) -> v1.Start:
+        """Begin to ask somebody else. The caller keeps `kept` for this browser alone, until it returns.
+
+        With `again` the person has to prove anew there to be themselves. Raises UnknownName.
+        """
+        if party not in [one.id for one in self.provider.description.parties]:
+            raise UnknownName(f"there is no sign-in with {party[:40]!r} here")
         hook = self.provider.kernel.hook(v1.Auth.start_external)
-        return await self.provider.ask(hook.aone(self.provider.name, self._context, party, redirect_uri))
+        return await self.provider.ask(hook.aone(self.provider.name, self._context, party, redirect_uri, again))
 
     async def finish_external(self, answer: v1.External, *, address: str = "", agent: str = "") -> Issued:
         """Check somebody else's word and make a session."""
-        return await self._admit(await self._word_of(answer), address=address, agent=agent)
+        proof = await self._word_of(answer)
+        await check_joining(self.provider, self.store, proof)
+        return await self._admit(proof, address=address, agent=agent)
 
     async def link_external(self, found: SignedIn, answer: v1.External) -> None:
         """Let a person who is signed in, and has just proven it, sign in by somebody else's word from now on."""
@@ -172,6 +180,13 @@ class SigningIn:
                 link(database, found.user_id, proof, issuer=issuer, now=self.clock.now())
 
         await asyncio.to_thread(join)
+
+    async def prove_external(self, found: SignedIn, answer: v1.External) -> None:
+        """Count somebody who is signed in as freshly proven by somebody else's word.
+
+        Raises StaleProof where that word is older than asked for, AuthError where it is about somebody else.
+        """
+        await asyncio.to_thread(prove, self, found, await self._word_of(answer))
 
     # Going
 
@@ -189,7 +204,7 @@ class SigningIn:
 
     async def end_session(self, found: SignedIn, session_id: str, *, address: str = "") -> None:
         """End one session of a person from another one. Raises UnknownName for one that is not theirs, or is over."""
-        if not await self._end(found.user_id, "session.signed_out", address, only=session_id):
+        if not session_id or not await self._end(found.user_id, "session.signed_out", address, only=session_id):
             raise UnknownName(f"you have no session {session_id[:40]!r}; it may have ended already")
 
     # What the account pages need as well
@@ -210,7 +225,7 @@ class SigningIn:
         self, found: SignedIn, proof: v1.Proof, *, action: str, level: SessionLevel, address: str, agent: str
     ) -> Issued:
         """End all sessions of a person who has changed how they sign in, and go on in a new one."""
-        if proof.subject != found.subject:
+        if subject_of(proof) != found.subject:
             raise _start_again()
         return await self._admit(
             proof, address=address, agent=agent, instead_of=found, action=action, level=level, end_all=True
@@ -318,7 +333,8 @@ class SigningIn:
             database,
             user_id=user.id,
             provider=self.provider.name,
-            subject=proof.subject,
+            subject=subject_of(proof),
+            proven_at=proof.proven_at,
             level=SessionLevel.PENDING if pending else level or SessionLevel(proof.level.value),
             address=address,
             agent=agent,

@@ -92,10 +92,14 @@ class AuthContext(Protocol):
 
 @payload
 class Party:
-    """Somebody else whose word is taken, such as a company's sign-in: OpenID Connect."""
+    """Somebody else whose word is taken, such as a company's sign-in: OpenID Connect.
+
+    `issuer` is the one of their proofs, where these have one of their own.
+    """
 
     id: str
     title: str
+    issuer: str = ""
 
 
 @payload
@@ -104,7 +108,8 @@ class Description:
 
     `issuer` is unique in the world, and together with a subject names a person for good. `renew_within` says that a
     session's proof ends by itself and is to be renewed when less than this is left of it; None: it lasts as long as
-    the session.
+    the session. `problems` says what is wrong with the settings, a sentence each, for the operator; what they spoil is
+    left out of the description.
     """
 
     title: str
@@ -114,6 +119,7 @@ class Description:
     has_second_factor: bool = True
     parties: tuple[Party, ...] = ()
     renew_within: timedelta | None = None
+    problems: tuple[str, ...] = ()
 
 
 @payload
@@ -143,6 +149,10 @@ class Proof:
     `subject` names the person for good at the provider; e-mail and name may change. `needs_second_factor` says that
     the person has one and has not shown it. `kept` is what the provider wants to get back with the next call for this
     session, at most 16 kB; it is stored sealed. `expires_at` is when the proof ends without `renew`.
+
+    `issuer` says whose word it is where it is not the provider's own: a party's. The subject is the party's then, and
+    the session names the person to the provider by both, as `ISSUER SUBJECT`. `proven_at` is when the person has
+    proven it, where that is longer ago than now.
     """
 
     subject: str
@@ -154,6 +164,8 @@ class Proof:
     picture_url: str = ""
     expires_at: datetime | None = None
     kept: bytes = field(default=b"", repr=False)
+    issuer: str = ""
+    proven_at: datetime | None = None
 
 
 @payload
@@ -176,7 +188,7 @@ class Enrollment:
 
 @payload
 class Start:
-    """Where to send the browser for somebody else's word. `kept` is wanted back when it returns."""
+    """Where to send the browser for somebody else's word. `kept` is wanted back when it returns; at most 2 kB."""
 
     url: str
     kept: bytes = field(repr=False)
@@ -364,18 +376,23 @@ class Auth:
         raise NotImplementedError
 
     @hookspec(timeout=30)
-    def start_external(self, context: AuthContext, party: str, redirect_uri: str) -> MaybeAsync[Start]:
-        """Begin to ask somebody else (OpenID Connect, code flow with PKCE and nonce). Raises UnknownName.
+    def start_external(
+        self, context: AuthContext, party: str, redirect_uri: str, again: bool = False
+    ) -> MaybeAsync[Start]:
+        """Begin to ask somebody else (OpenID Connect, code flow with PKCE and nonce).
 
-        Called when somebody chooses a party to sign in by, or to prove again by.
+        Called when somebody chooses a party to sign in by, or to prove again by. With `again` the person is to prove
+        anew to be themselves, even if they are signed in there. Raises UnknownName, and AuthError of kind
+        `unavailable`.
         """
         raise NotImplementedError
 
     @hookspec(timeout=30)
     def finish_external(self, context: AuthContext, answer: External) -> MaybeAsync[Proof]:
-        """Check somebody else's word. Raises AuthError of kind `refused`, `bad_link` or `unavailable`.
+        """Check somebody else's word; each answer is good once.
 
-        Called when the browser comes back.
+        Called when the browser comes back. Raises AuthError of kind `refused` where the other one says no or is not to
+        be believed, `bad_link` for an answer that does not belong to this start or comes again, or `unavailable`.
         """
         raise NotImplementedError
 

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 __all__ = ["AuthTables", "plugin"]
 
 #: The revision that this release works with.
-HEAD = "0001"
+HEAD = "0002"
 
 
 class AuthTables(v1.Surface):
-    """The tables of the provider `local`."""
+    """The tables of the providers; both have them, whichever is picked."""
 
     @hookimpl
     def tables(self) -> list[v1.Tables]:
@@ -27,6 +27,7 @@ class AuthTables(v1.Surface):
 
 
 def _metadata() -> MetaData:
+    import adjoin_auth.supabase.tables  # noqa: F401 - its tables are in the same metadata
     from adjoin_auth.local.tables import Base
 
     return Base.metadata

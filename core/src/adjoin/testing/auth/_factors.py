@@ -128,7 +128,7 @@ class FactorPromises(Fixtures):
         wrong = f"{(int(provider.code(device)) + 1) % 1_000_000:06d}"
         with refused(AuthProblem.WRONG):
             provider.ask(v1.Auth.activate, proof.subject, proof.kept, made.id, wrong)
-        provider.wait(timedelta(hours=1))
+        provider.wait(timedelta(minutes=30))
 
         with refused(AuthProblem.BAD_LINK):
             provider.ask(v1.Auth.activate, proof.subject, proof.kept, made.id, provider.code(device))

@@ -189,15 +189,31 @@ class PasswordPromises(Fixtures):
             provider.ask(v1.Auth.confirm, CHANGE, provider.link(NEW_EMAIL, CHANGE))
 
     def test_nobody_takes_over_the_e_mail_of_somebody_else(self, provider: Provider) -> None:
-        """`change_email` to a known address is answered as always; `confirm` says that it is taken to its owner."""
+        """`change_email` to a known address is answered as always, and its owner keeps it."""
         provider.needs(v1.Auth.change_email, v1.Auth.confirm)
         other = provider.person(NEW_EMAIL, OTHER_PASSWORD)
         proof = provider.person()
         provider.wait(timedelta(minutes=10))
 
         provider.ask(v1.Auth.change_email, proof.subject, proof.kept, PASSWORD, NEW_EMAIL)
+        if provider.mails(NEW_EMAIL, CHANGE):
+            with refused(AuthProblem.EMAIL_TAKEN):
+                provider.ask(v1.Auth.confirm, CHANGE, provider.link(NEW_EMAIL, CHANGE))
+
+        assert provider.sign_in(NEW_EMAIL, OTHER_PASSWORD).subject == other.subject
+        assert provider.sign_in(EMAIL, PASSWORD).subject == proof.subject
+
+    def test_an_e_mail_that_is_taken_meanwhile_stays_with_its_owner(self, provider: Provider) -> None:
+        """`confirm` says that an e-mail is taken, to who owns it, where somebody was quicker."""
+        provider.needs(v1.Auth.change_email, v1.Auth.confirm)
+        proof = provider.person()
+        provider.ask(v1.Auth.change_email, proof.subject, proof.kept, PASSWORD, NEW_EMAIL)
+        link = provider.link(NEW_EMAIL, CHANGE)
+        provider.wait(timedelta(minutes=10))
+        other = provider.person(NEW_EMAIL, OTHER_PASSWORD)
+
         with refused(AuthProblem.EMAIL_TAKEN):
-            provider.ask(v1.Auth.confirm, CHANGE, provider.link(NEW_EMAIL, CHANGE))
+            provider.ask(v1.Auth.confirm, CHANGE, link)
 
         assert provider.sign_in(NEW_EMAIL, OTHER_PASSWORD).subject == other.subject
         assert provider.sign_in(EMAIL, PASSWORD).subject == proof.subject

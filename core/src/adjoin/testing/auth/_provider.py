@@ -97,9 +97,13 @@ class Provider:
         assert token is not None, f"no link of kind {kind.value!r} was mailed to {email}"
         return token
 
+    def mails(self, email: str, kind: v1.LinkKind) -> bool:
+        """Whether a link of this kind was mailed."""
+        return self._mailbox.token(email, kind) is not None
+
     def no_link(self, email: str, kind: v1.LinkKind) -> None:
         """Nothing of this kind may have been mailed."""
-        assert self._mailbox.token(email, kind) is None, f"a link of kind {kind.value!r} was mailed to {email}"
+        assert not self.mails(email, kind), f"a link of kind {kind.value!r} was mailed to {email}"
 
     def sign_in(self, email: str = EMAIL, password: str = PASSWORD, address: str = "") -> v1.Proof:
         return self.ask(v1.Auth.sign_in, v1.Credentials(email=email, password=password, address=address))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -12,25 +12,41 @@ from adjoin.contract import hookimpl
 if TYPE_CHECKING:
     from adjoin_auth.local.desk import Desk
     from adjoin_auth.local.hashing import Hasher
+    from adjoin_auth.local.parties import PartyDesk
 
 __all__ = ["Local"]
 
 T = TypeVar("T")
 
-_DESCRIPTION = v1.Description(title="Password", issuer="urn:adjoin:local")
+_TITLE, _ISSUER = "Password", "urn:adjoin:local"
 
 
 class Local(v1.Auth):
-    """Passwords and second factors in Adjoin's own database. Tests bring a quicker hasher."""
+    """Passwords and second factors in Adjoin's own database, and the word of parties that the operator sets up.
 
-    def __init__(self, hasher: Hasher | None = None) -> None:
+    Tests bring a quicker hasher, and settings in place of the environment.
+    """
+
+    def __init__(self, hasher: Hasher | None = None, *, settings: Mapping[str, str] | None = None) -> None:
         self._given = hasher
+        self._settings = settings
 
     @cached_property
     def _hasher(self) -> Hasher:
         from adjoin_auth.local.hashing import Argon2
 
         return self._given or Argon2()
+
+    @cached_property
+    def _parties(self) -> PartyDesk:
+        from adjoin_auth.local.parties import PartyDesk
+
+        return PartyDesk(self._settings)
+
+    async def _of(self, context: v1.AuthContext, subject: str, work: Callable[[Desk], T]) -> T:
+        """Do work on the account of a subject, who must have one here."""
+        self._parties.check_own(subject)
+        return await self._do(context, work)
 
     async def _do(self, context: v1.AuthContext, work: Callable[[Desk], T]) -> T:
         from adjoin_auth.local.desk import at_desk
@@ -39,7 +55,8 @@ class Local(v1.Auth):
 
     @hookimpl
     def describe(self) -> v1.Description:
-        return _DESCRIPTION
+        known = self._parties.now
+        return v1.Description(title=_TITLE, issuer=_ISSUER, parties=known.described, problems=known.problems)
 
     @hookimpl
     async def sign_up(self, context: v1.AuthContext, form: v1.SignUp) -> None:
@@ -63,7 +80,7 @@ class Local(v1.Auth):
     async def second_factor(self, context: v1.AuthContext, subject: str, kept: bytes, code: str) -> v1.Proof:
         from adjoin_auth.local.factors import second_factor
 
-        return await self._do(context, partial(second_factor, subject=subject, code=code))
+        return await self._of(context, subject, partial(second_factor, subject=subject, code=code))
 
     @hookimpl
     async def confirm(self, context: v1.AuthContext, kind: v1.LinkKind, token: str) -> v1.Proof:
@@ -87,7 +104,7 @@ class Local(v1.Auth):
     async def check_password(self, context: v1.AuthContext, subject: str, kept: bytes, password: str) -> None:
         from adjoin_auth.local.signing_in import check_password
 
-        await self._do(context, partial(check_password, subject=subject, password=password))
+        await self._of(context, subject, partial(check_password, subject=subject, password=password))
 
     @hookimpl
     async def change_password(
@@ -95,13 +112,13 @@ class Local(v1.Auth):
     ) -> v1.Proof:
         from adjoin_auth.local.passwords import change_password
 
-        return await self._do(context, partial(change_password, subject=subject, current=current, new=new))
+        return await self._of(context, subject, partial(change_password, subject=subject, current=current, new=new))
 
     @hookimpl
     async def change_email(self, context: v1.AuthContext, subject: str, kept: bytes, password: str, email: str) -> None:
         from adjoin_auth.local.passwords import change_email
 
-        await self._do(context, partial(change_email, subject=subject, password=password, email=email))
+        await self._of(context, subject, partial(change_email, subject=subject, password=password, email=email))
 
     @hookimpl
     async def factors(self, context: v1.AuthContext, subject: str, kept: bytes) -> list[v1.Factor]:
@@ -113,7 +130,7 @@ class Local(v1.Auth):
     async def enroll(self, context: v1.AuthContext, subject: str, kept: bytes, label: str) -> v1.Enrollment:
         from adjoin_auth.local.factors import enroll
 
-        return await self._do(context, partial(enroll, subject=subject, label=label))
+        return await self._of(context, subject, partial(enroll, subject=subject, label=label))
 
     @hookimpl
     async def activate(
@@ -121,19 +138,30 @@ class Local(v1.Auth):
     ) -> v1.Proof:
         from adjoin_auth.local.factors import activate
 
-        return await self._do(context, partial(activate, subject=subject, enrollment=enrollment, code=code))
+        work = partial(activate, subject=subject, enrollment=enrollment, code=code)
+        return await self._of(context, subject, work)
 
     @hookimpl
     async def recovery_codes(self, context: v1.AuthContext, subject: str, kept: bytes) -> list[str]:
         from adjoin_auth.local.factors import recovery_codes
 
-        return await self._do(context, partial(recovery_codes, subject=subject))
+        return await self._of(context, subject, partial(recovery_codes, subject=subject))
 
     @hookimpl
     async def remove_factor(self, context: v1.AuthContext, subject: str, kept: bytes, factor: str) -> None:
         from adjoin_auth.local.factors import remove_factor
 
-        await self._do(context, partial(remove_factor, subject=subject, factor=factor))
+        await self._of(context, subject, partial(remove_factor, subject=subject, factor=factor))
+
+    @hookimpl
+    async def start_external(
+        self, context: v1.AuthContext, party: str, redirect_uri: str, again: bool = False
+    ) -> v1.Start:
+        return await self._parties.start(context, party, redirect_uri, again=again)
+
+    @hookimpl
+    async def finish_external(self, context: v1.AuthContext, answer: v1.External) -> v1.Proof:
+        return await self._parties.finish(context, answer)
 
     @hookimpl
     async def forget(self, context: v1.AuthContext, subject: str) -> None:
