@@ -138,9 +138,11 @@ def chores(runtime: Runtime) -> list[CoreJob]:
         return purge(runtime.store, runtime.facts, now=runtime.clock.now())
 
     def sessions() -> object:
+        from adjoin.access import consent_attempts
         from adjoin.access.accounts import Accounts
 
         removed = runtime.doors.sessions.clean_up()
+        consent_attempts.clean_up(runtime.store, now=runtime.clock.now())
         if runtime.settings.auth in runtime.kernel.plugins("auth"):
             asyncio.run(Accounts(runtime.doors).forget_deleted())
         return f"{removed} sessions that have expired"

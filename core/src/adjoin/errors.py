@@ -20,6 +20,7 @@ AdjoinError
 │   └── NotImplementedByPlugin  an optional hook that this plugin does not have
 ├── PlatformError               an ad platform refused; `kind` says what may be done about it
 ├── AuthError                   somebody is not let in; `kind` says why
+├── ConsentError                an answer from a platform's consent page that is not taken; `problem` says why
 ├── Forbidden                   somebody is let in, but their role does not allow what they asked for
 ├── StaleProof                  somebody must prove again to be themselves before they may do it
 └── MailError                   a mail could not be handed over
@@ -35,6 +36,8 @@ __all__ = [
     "AuthError",
     "AuthProblem",
     "BadInput",
+    "ConsentError",
+    "ConsentProblem",
     "ContractError",
     "ErrorKind",
     "Fenced",
@@ -131,6 +134,24 @@ class AuthError(AdjoinError):
         self.kind = kind
         self.retry_after = retry_after
         self.reasons = reasons
+
+
+class ConsentProblem(StrEnum):
+    """Why an answer from a platform's consent page is not taken."""
+
+    UNKNOWN = "unknown"  #: never asked for, malformed, or long forgotten
+    EXPIRED = "expired"  #: it came too late
+    USED = "used"  #: it came before
+    FOREIGN_SESSION = "foreign_session"  #: another browser or another person asked for it
+    FOREIGN_WORKSPACE = "foreign_workspace"  #: another workspace is looked at by now
+
+
+class ConsentError(AdjoinError):
+    """An answer from a platform's consent page is not taken, and nothing was stored. The message is fit for people."""
+
+    def __init__(self, message: str, *, problem: ConsentProblem) -> None:
+        super().__init__(message)
+        self.problem = problem
 
 
 class Forbidden(AdjoinError):

@@ -47,9 +47,9 @@ class ConsentFlow:
     code_verifier: str = field(repr=False)
 
     @classmethod
-    def begin(cls, redirect_uri: str, *, pkce: bool) -> ConsentFlow:
-        """Begin an attempt: a state of 256 bits, and with `pkce` a verifier of 384."""
-        return cls(redirect_uri, secrets.token_urlsafe(32), secrets.token_urlsafe(48) if pkce else "")
+    def begin(cls, redirect_uri: str, *, pkce: bool, state: str = "") -> ConsentFlow:
+        """Begin an attempt: a state of 256 bits unless one is given, and with `pkce` a verifier of 384."""
+        return cls(redirect_uri, state or secrets.token_urlsafe(32), secrets.token_urlsafe(48) if pkce else "")
 
     @property
     def consent(self) -> Consent:

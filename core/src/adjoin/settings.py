@@ -58,6 +58,15 @@ class Settings(BaseSettings):
     base_url: str = Field(
         default="", description="the dashboard's address as people reach it, such as https://ads.example.com"
     )
+    proxies: str = Field(
+        default="",
+        description="reverse proxies of the dashboard whose X-Forwarded headers are believed: 10.0.0.7 or 10.0.0.0/8",
+    )
+    sandbox: str = Field(
+        default="",
+        description="a sandbox on this machine that people may connect to in place of the platforms, such as "
+        "http://127.0.0.1:8900",
+    )
     mailer: str = Field(default="file", description="which plugin sends mail: smtp, file, console or another one")
     mail_from: str = Field(default="", description="who mail is from, such as Adjoin <adjoin@example.com>")
     smtp_url: SecretStr = Field(

@@ -15,7 +15,18 @@ import zlib
 
 from adjoin.errors import UsageError
 
-__all__ = ["API", "INVITATION", "RESET", "SESSION", "VERIFICATION", "hash_token", "kind_of", "matches", "new_token"]
+__all__ = [
+    "API",
+    "CONSENT",
+    "INVITATION",
+    "RESET",
+    "SESSION",
+    "VERIFICATION",
+    "hash_token",
+    "kind_of",
+    "matches",
+    "new_token",
+]
 
 #: The kinds of the core. Others take a short word of their own: 1 to 8 small letters.
 SESSION = "s"
@@ -23,6 +34,7 @@ API = "t"
 INVITATION = "i"
 VERIFICATION = "v"
 RESET = "r"
+CONSENT = "c"
 
 _DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _RANDOM_BITS = 256

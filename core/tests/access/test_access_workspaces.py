@@ -248,3 +248,38 @@ def test_deleting_and_renaming_at_once_leaves_no_mixture(people, together) -> No
         assert (type(outcomes[1]), stored.name) == (StateError, "ACME")
     else:
         assert stored.name == "New"
+
+
+def test_who_owns_a_workspace_may_make_another(people) -> None:
+    """Guests may not, unless everybody may come in anyway; with it comes its owner and an entry in the log."""
+    people.workspace(ada=Role.OWNER, bob=Role.ADMIN)
+
+    def make(name: str, registration: str) -> str:
+        return people.do(workspaces.create_own, name=" Second ", registration=registration, by=name).id
+
+    for registration in ("invitation", "closed"):
+        with pytest.raises(Forbidden, match="ask an owner"):
+            make("bob", registration)
+        made = make("ada", registration)
+        assert people.roles(made) == {"ada": "owner"}
+        assert people.audit(made)[0].actor == "user:ada"
+    assert people.roles(make("bob", "open")) == {"bob": "owner"}
+    with people.store.read() as session:
+        assert workspaces.may_create(session, "bob", "invitation")
+        assert not workspaces.may_create(session, "nobody", "closed")
+    with pytest.raises(BadInput, match="with its owner"):
+        people.do(workspaces.create_own, name="X", registration="open")
+    people.user("off", disabled=True)
+    with pytest.raises(UnknownName):
+        people.do(workspaces.create_own, name="X", registration="open", by="off")
+
+
+def test_one_person_makes_no_workspaces_without_end(people, together, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also not by asking twice at once."""
+    monkeypatch.setattr(workspaces, "MOST_OWNED", 2)
+    people.workspace(ada=Role.OWNER)
+    make = partial(people.do, workspaces.create_own, name="More", registration="open", by="ada")
+    done = together(make, make)
+    assert [type(one) for one in done if isinstance(one, Exception)] == [StateError]
+    with people.store.read() as session:
+        assert len(workspaces.workspaces_of(session, "ada")) == 2

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
@@ -18,22 +19,31 @@ from adjoin.access._names import clean_name
 from adjoin.access.actors import Actor
 from adjoin.access.permissions import Permission
 from adjoin.db.models import DEFAULT_WORKSPACE, Run, RunState, Schedule, Workspace, new_id
-from adjoin.db.people import Member, Role
-from adjoin.errors import BadInput, StateError, UnknownName
+from adjoin.db.people import Member, Role, User
+from adjoin.errors import BadInput, Forbidden, StateError, UnknownName
 from adjoin.sync.slots import next_after
 from adjoin.sync.taking import cancel
 
+if TYPE_CHECKING:
+    from adjoin.access.admission import Registration
+
 __all__ = [
+    "MOST_OWNED",
     "UserWorkspace",
     "all_workspaces",
     "cancel_runs",
     "create",
+    "create_own",
     "delete",
     "find",
+    "may_create",
     "rename",
     "restore",
     "workspaces_of",
 ]
+
+#: Workspaces that one person may be an owner of and still make another.
+MOST_OWNED = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +66,34 @@ def create(session: Session, *, name: str, owner_id: str, by: Actor, now: dateti
     after = {"name": made.name, "owner": owner_id}
     by.note(session, made.id, "workspace.created", of=("workspace", made.id), after=after, now=now)
     return made
+
+
+def may_create(session: Session, user_id: str, registration: Registration) -> bool:
+    """Say whether somebody may make a workspace for themselves.
+
+    Where everybody may register, everybody may. Elsewhere somebody has let people in, and only who owns a workspace
+    there may make another one: a guest of one workspace is no host of others.
+    """
+    return registration == "open" or _owned(session, user_id) > 0
+
+
+def create_own(session: Session, *, name: str, registration: Registration, by: Actor, now: datetime) -> Workspace:
+    """Make a workspace for the person who asks, who owns it.
+
+    Raises Forbidden as `may_create` says, StateError for one too many, BadInput for the name, UnknownName for somebody
+    who is switched off.
+    """
+    if by.user_id is None:
+        raise BadInput("the operator owns no workspace; make it with its owner instead")
+    # Two requests of one person wait for one another, so that they are counted.
+    session.exec(select(User.id).where(col(User.id) == by.user_id).with_for_update(key_share=True)).one_or_none()
+    if not may_create(session, by.user_id, registration):
+        raise Forbidden(
+            "workspaces are made here by those who own one already; ask an owner, or the operator of this installation"
+        )
+    if _owned(session, by.user_id) >= MOST_OWNED:
+        raise StateError(f"you own {MOST_OWNED} workspaces already; delete one that is not used any more")
+    return create(session, name=name, owner_id=by.user_id, by=by, now=now)
 
 
 def rename(session: Session, workspace_id: str, name: str, *, by: Actor, now: datetime) -> Workspace:
@@ -118,12 +156,13 @@ def restore(session: Session, workspace_id: str, *, by: Actor, now: datetime) ->
     return workspace
 
 
-def cancel_runs(session: Session, workspace_id: str, *, now: datetime) -> int:
-    """Cancel all runs of a workspace: those that wait at once, those that run within seconds. Returns how many.
-
-    None of them is tried again.
+def cancel_runs(session: Session, workspace_id: str, *, connection_id: str | None = None, now: datetime) -> int:
+    """Cancel all runs of a workspace, or those of one connection: those that wait at once, those that run within
+    seconds. Returns how many. None of them is tried again.
     """
     mine = col(Run.workspace_id) == workspace_id
+    if connection_id is not None:
+        mine &= col(Run.connection_id) == connection_id
     active = select(Run).where(mine, col(Run.state).in_((RunState.QUEUED, RunState.RUNNING)))
     runs = session.exec(active.order_by(col(Run.id)).with_for_update()).all()
     for run in runs:
@@ -174,6 +213,11 @@ def all_workspaces(session: Session) -> Sequence[tuple[Workspace, int]]:
         .scalar_subquery()
     )
     return session.exec(select(Workspace, members).order_by(col(Workspace.created_at), col(Workspace.id))).all()
+
+
+def _owned(session: Session, user_id: str) -> int:
+    mine = (col(Member.user_id) == user_id, col(Member.role) == Role.OWNER)
+    return session.exec(select(sa.func.count()).select_from(Member).where(*mine)).one()
 
 
 def _go_on(session: Session, workspace_id: str, now: datetime) -> None:

@@ -1,4 +1,5 @@
-"""The tables of people: users, how they are known, members of workspaces, invitations, sessions, tokens, audit log.
+"""The tables of people: users, how they are known, members of workspaces, invitations, sessions, tokens, audit log,
+and what they were sent to consent to.
 
 Users, their identities, sessions and mails belong to the installation; everything else to a workspace. Tokens are
 stored as the SHA-256 of their text, never the text.
@@ -19,6 +20,7 @@ from adjoin.db.models import Base, new_id
 __all__ = [
     "ApiToken",
     "AuditEntry",
+    "ConsentAttempt",
     "Identity",
     "Invitation",
     "Member",
@@ -197,6 +199,37 @@ class AuditEntry(Base, table=True):
     before: dict[str, Any] | None = Field(default=None, sa_type=JSON)
     after: dict[str, Any] | None = Field(default=None, sa_type=JSON)
     address: str = ""
+
+
+class ConsentAttempt(Base, table=True):
+    """Somebody was sent to a platform's consent page, and its answer may come back once until `expires_at`.
+
+    Bound to the browser's session (by the hash of its id), the user, the workspace, and to what was asked for: a
+    platform at an address, a new connection or the one to authorise again. `verifier` is the PKCE verifier, where the
+    platform has it; it goes when the answer comes.
+    """
+
+    __tablename__ = "consent_attempts"
+    __table_args__ = (
+        _refers(["workspace_id"], "workspaces", ["id"]),
+        sa.Index("uq_consent_attempts_state", "state_hash", unique=True),
+        sa.Index(None, "expires_at"),
+    )
+
+    workspace_id: str = Field(primary_key=True)
+    id: str = Field(default_factory=new_id, primary_key=True)
+    state_hash: bytes
+    verifier: bytes | None = Field(default=None, sa_type=Sealed("verifier"))
+    session_hash: bytes
+    user_id: str
+    platform: str
+    base_url: str
+    label: str = ""
+    connection_id: str | None = None
+    redirect_uri: str
+    created_at: datetime = Field(sa_type=Instant)
+    expires_at: datetime = Field(sa_type=Instant)
+    used_at: datetime | None = Field(default=None, sa_type=Instant)
 
 
 class OutgoingMail(Base, table=True):

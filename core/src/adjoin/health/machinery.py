@@ -15,7 +15,7 @@ from adjoin.errors import AdjoinError
 from adjoin.health.words import span, when
 from adjoin.sync.leases import TTL
 
-__all__ = ["Check", "CheckState", "check_scheduler", "check_workers"]
+__all__ = ["Check", "CheckState", "check_scheduler", "check_workers", "runs_are_executed"]
 
 CheckState = Literal["ok", "note", "attention", "failed"]
 
@@ -97,3 +97,14 @@ def check_workers(store: Store, *, now: datetime) -> list[Check]:
     return found + [
         Check(check="workers", state="attention", detail=sentence) for sentence in waiting_for_plugins(store, now=now)
     ]
+
+
+def runs_are_executed(store: Store, *, executor: str, now: datetime) -> bool:
+    """Say whether a process is there that takes queued runs: a worker, or without workers the scheduler."""
+    if executor == "workers":
+        from adjoin.sync.workers.registry import live_workers
+
+        return bool(live_workers(store, now=now))
+    with store.read() as session:
+        lease = session.get(Lease, _LEASE)
+    return lease is not None and bool(lease.holder) and lease.expires_at > now

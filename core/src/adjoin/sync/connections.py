@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
+from adjoin.access.actors import SYSTEM, Actor
+from adjoin.access.connection_changes import check_may_connect
 from adjoin.ads import v2
 from adjoin.clock import Clock, PlatformClock
 from adjoin.db import Store
 from adjoin.db.models import DEFAULT_WORKSPACE, Account, Connection, ConnectionState
-from adjoin.errors import BadInput, SecretError, StateError, UsageError
+from adjoin.errors import BadInput, SecretError, StateError, UnknownName, UsageError
 from adjoin.http.client import ApiClient
 from adjoin.http.credentials import CredentialKeeper
 from adjoin.http.limiter import Pace, RateLimiter
@@ -132,10 +135,14 @@ class Connections:
         credential: v2.Credential,
         workspace_id: str = DEFAULT_WORKSPACE,
         label: str = "",
+        connection_id: str | None = None,
+        by: Actor = SYSTEM,
     ) -> Connected:
-        """Store a connection and what it reaches, replacing the one that reaches the same accounts.
+        """Store a connection and what it reaches, renewing the one that reaches the same accounts.
 
-        Nothing is stored unless the platform lists the accounts with this credential.
+        With `connection_id` that one is renewed and no other. Nothing is stored unless the platform lists the accounts
+        with this credential. Raises Forbidden for an actor who may not connect, and UsageError where no account is
+        reached, or none of those of the connection that is to be renewed.
         """
         keeper = CredentialKeeper(credential, clock=self._clock)
         client = self._client(platform, base_url, connection="", keeper=keeper)
@@ -149,8 +156,13 @@ class Connections:
                 "ask the owner of the account to give this user access, then connect again"
             )
         return await asyncio.to_thread(
-            self._store_connection, platform, base_url, credential, accounts, workspace_id, label
+            self._store_connection, platform, base_url, credential, accounts, workspace_id, label, connection_id, by
         )
+
+    def check_may_connect(self, workspace_id: str, *, by: Actor) -> None:
+        """Raise Forbidden, UnknownName or StateError unless the actor may connect platforms in the workspace now."""
+        with self._store.write() as session:
+            check_may_connect(session, workspace_id, by=by)
 
     def find(self, workspace_id: str, *, platform: str | None = None) -> list[Connection]:
         """Return the connections of a workspace, oldest first."""
@@ -202,11 +214,18 @@ class Connections:
         accounts: list[v2.Account],
         workspace_id: str,
         label: str,
+        connection_id: str | None,
+        by: Actor,
     ) -> Connected:
         now = self._clock.now()
         with self._store.write() as session:
-            connection = self._same_accounts(session, workspace_id, platform, accounts)
+            check_may_connect(session, workspace_id, by=by)
+            if connection_id is None:
+                connection = self._same_accounts(session, workspace_id, platform, accounts)
+            else:
+                connection = self._chosen(session, workspace_id, platform, accounts, connection_id)
             renewed = connection is not None
+            before = None if connection is None else {"label": connection.label, "state": str(connection.state)}
             if connection is None:
                 connection = Connection(
                     workspace_id=workspace_id,
@@ -223,15 +242,47 @@ class Connections:
             session.flush()
             notes = save_accounts(session, connection, accounts, now=now)
             ensure_schedule(session, workspace_id=workspace_id, connection_id=connection.id, now=now)
+            by.note(
+                session,
+                workspace_id,
+                "connection.renewed" if renewed else "connection.created",
+                of=("connection", connection.id),
+                before=before,
+                after={"platform": platform, "label": connection.label, "accounts": len(accounts)},
+                now=now,
+            )
         return Connected(connection=connection, accounts=accounts, notes=notes, renewed=renewed)
 
     def _same_accounts(
         self, session: Session, workspace_id: str, platform: str, accounts: list[v2.Account]
     ) -> Connection | None:
-        query = (
-            select(Account.connection_id)
-            .where(col(Account.workspace_id) == workspace_id, col(Account.platform) == platform)
-            .where(col(Account.id).in_([account.id for account in accounts]))
-        )
-        found = session.exec(query).first()
+        found = session.exec(_reaching(workspace_id, platform, accounts)).first()
         return None if found is None else session.get(Connection, (workspace_id, found))
+
+    def _chosen(
+        self, session: Session, workspace_id: str, platform: str, accounts: list[v2.Account], connection_id: str
+    ) -> Connection:
+        """Return the connection to renew; somebody may have consented as a user who reaches other accounts."""
+        found = session.get(Connection, (workspace_id, connection_id))
+        if found is None or found.platform != platform:
+            raise UnknownName(f"there is no connection {connection_id[:40]!r} to {platform} in this workspace")
+        own = select(Account.id).where(
+            col(Account.workspace_id) == workspace_id, col(Account.connection_id) == connection_id
+        )
+        reached = session.exec(_reaching(workspace_id, platform, accounts)).all()
+        if connection_id not in reached and session.exec(own.limit(1)).first() is not None:
+            raise UsageError(
+                f"{self.describe(platform).title} was authorised by a user who reaches none of the accounts of the "
+                f"connection {found.label!r}, so nothing was changed. Sign in there as a user who reaches them, or "
+                "make a new connection"
+            )
+        return found
+
+
+def _reaching(workspace_id: str, platform: str, accounts: list[v2.Account]) -> SelectOfScalar[str]:
+    """The query for the connections that have some of these accounts."""
+    return (
+        select(Account.connection_id)
+        .where(col(Account.workspace_id) == workspace_id, col(Account.platform) == platform)
+        .where(col(Account.id).in_([account.id for account in accounts]))
+    )

@@ -12,6 +12,7 @@ from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
 from adjoin.ads.v2 import AsgiApp
+from adjoin.testing.consent_screen import consent_screen
 from adjoin.testing.sandbox import FaultLayer, path_below
 from adjoin.testing.world import World
 from adjoin_google.sandbox.calls import Call, classify, parse_path
@@ -115,6 +116,8 @@ class _Sandbox:
         due = service.faulting.due
         try:
             if path == "/o/oauth2/v2/auth":
+                if screen := consent_screen(request, title="Google Ads"):
+                    return screen
                 where = service.tokens.consent(request.query_params, now, deny=due("token", "deny"))
                 return RedirectResponse(where, 302)
             if request.method != "POST":

@@ -16,6 +16,7 @@ from starlette.routing import Route
 from starlette.types import Scope
 
 from adjoin.ads.v2 import AsgiApp
+from adjoin.testing.consent_screen import consent_screen
 from adjoin.testing.sandbox import FaultLayer
 from adjoin.testing.world import World
 from adjoin_linkedin.sandbox.calls import Answer, Call, classify
@@ -87,6 +88,8 @@ class _Sandbox:
     async def _oauth(self, request: Request, path: tuple[str, ...]) -> Response:
         now, service = self._world.now, self._service
         if path == ("authorization",) and request.method == "GET":
+            if screen := consent_screen(request, title="LinkedIn Ads"):
+                return screen
             deny = service.faulting.due("token", "deny")
             return RedirectResponse(self._tokens.consent(dict(request.query_params), now, deny=deny), 302)
         if path not in (("accessToken",), ("introspectToken",)) or request.method != "POST":

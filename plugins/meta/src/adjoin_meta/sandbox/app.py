@@ -14,6 +14,7 @@ from starlette.routing import Route
 from starlette.types import Scope
 
 from adjoin.ads.v2 import AsgiApp
+from adjoin.testing.consent_screen import consent_screen
 from adjoin.testing.sandbox import FaultLayer, path_below
 from adjoin.testing.world import World
 from adjoin_meta.sandbox.batch import answer_batch
@@ -62,7 +63,7 @@ class _Sandbox:
             params = await _params(request)
             path = request.path_params["path"]
             if path.rstrip("/").endswith("dialog/oauth"):
-                return self._dialog(path, params)
+                return consent_screen(request, title="Meta Ads") or self._dialog(path, params)
             base = str(request.base_url).rstrip("/")
             answer = self._answer(request.method, path, params, _token(request, params), base)
         except Refusal as refusal:

@@ -15,6 +15,7 @@ from starlette.routing import Route
 from starlette.types import Scope
 
 from adjoin.ads.v2 import AsgiApp
+from adjoin.testing.consent_screen import consent_screen
 from adjoin.testing.sandbox import FaultLayer, path_below
 from adjoin.testing.world import World
 from adjoin_microsoft.sandbox.calls import SERVICES, Call, classify
@@ -90,6 +91,8 @@ class _Sandbox:
             content = services.file("/".join(parts[1:]), dict(request.query_params), given, now)
             return Response(content, 200, headers, _ZIP)
         if parts[1:] == ("oauth2", "v2.0", "authorize") and request.method == "GET":
+            if screen := consent_screen(request, title="Microsoft Advertising"):
+                return screen
             return RedirectResponse(services.dialog(dict(request.query_params), now), 302)
         if parts[1:] == ("oauth2", "v2.0", "token") and request.method == "POST":
             return _json(services.exchange(await _form(request), now), headers)
