@@ -18,6 +18,7 @@ from sqlmodel import select
 
 from adjoin.ads import v2
 from adjoin.ads.v2 import AccountStatus
+from adjoin.cli._place import Place
 from adjoin.cli.connecting import connect_platform
 from adjoin.contract import hookimpl
 from adjoin.db import Store
@@ -201,7 +202,7 @@ def connected_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connect
         sandbox = runtime.kernel.hook(v2.Ads.sandbox)
         with running(sandbox_app({name: sandbox.one(name, world=world) for name in PLATFORMS}, world)) as url:
             for platform in PLATFORMS:
-                connect_platform(runtime, platform, sandbox=url)
+                connect_platform(Place.of_operator(runtime), platform, sandbox=url)
             structlog.reset_defaults()
             yield Connected(world=world, url=url, home=settings.home)
 
@@ -422,6 +423,6 @@ class TestPlugin:
         assert answer.code == 3
         assert {run["platform"]: run["state"] for run in answer.json} == {
             name: "partly" if name == "meta" else "succeeded" for name in PLATFORMS
-        }, answer.out
+        }
         kept = [one for one in stored(connected.home, FactFile) if one.platform == "meta"]
         assert [(one.path, one.checksum, one.superseded_at) for one in kept] == [(*one, None) for one in before]

@@ -24,6 +24,7 @@ from sqlmodel import col, select
 from adjoin.ads import v2
 from adjoin.ads.datasets import DATASETS, arrow_schema
 from adjoin.ads.v2 import AccountStatus, Status
+from adjoin.cli._place import Place
 from adjoin.cli.connecting import connect_platform
 from adjoin.cli.syncing import sync_connections
 from adjoin.clock import ManualClock
@@ -84,7 +85,7 @@ class Synced:
     def sync_at(self, instant: datetime) -> None:
         """Run the engine once. Nothing may fail, and no grains differ without a known reason."""
         self.wait_until(instant)
-        for run, _connection in sync_connections(self.runtime, quiet=True):
+        for run, _connection in sync_connections(Place.of_operator(self.runtime), quiet=True):
             assert (run.state, run.error) == (RunState.SUCCEEDED, None), run.notes
             assert [one for one in run.differences if not one["known"]] == []
 
@@ -131,7 +132,7 @@ def connected(empty_home: Path, tmp_path: Path) -> Connect:
         with Runtime(Settings(home=home, history_days=history, disable=others), clock=clock, environ={}) as runtime:
             sandbox = runtime.kernel.hook(v2.Ads.sandbox).one(platform, world=world)
             with running(sandbox_app({platform: sandbox}, world)) as base:
-                connect_platform(runtime, platform, sandbox=base)
+                connect_platform(Place.of_operator(runtime), platform, sandbox=base)
                 presence = world.on(platform)
                 back = timedelta(days=history)
                 begins = {account.id: presence.today(account.id) - back for account in presence.accounts}

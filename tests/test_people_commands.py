@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlmodel import select
 
 from adjoin.access import invitations
 from adjoin.access.actors import Actor
 from adjoin.db import Store
-from adjoin.db.people import User
+from adjoin.db.people import OutgoingMail, User
 
 
 @pytest.fixture
@@ -64,8 +65,8 @@ def test_a_workspace_is_made_renamed_deleted_and_restored(adjoin, store: Store) 
         (("members", "list", "--workspace", "nothing"), 2, "there is no workspace 'nothing'"),
         (("members", "invite", "ada@"), 2, "is not an e-mail address"),
         (("members", "invite", "dan@example.com", "--role", "king"), 2, "is one of viewer, analyst, admin, owner"),
-        (("members", "role", "ada@example.com", "owner"), 2, "has no member 'ada'"),
-        (("members", "remove", "eve@example.com"), 2, "there is no user"),
+        (("members", "role", "ada@example.com", "owner"), 2, "has no member 'ada@example.com'"),
+        (("members", "remove", "eve@example.com"), 2, "has no member 'eve@example.com'"),
         (("users", "disable", "eve@example.com"), 2, "there is no user"),
     ],
 )
@@ -88,7 +89,7 @@ def test_two_workspaces_of_one_name_are_told_apart_by_id(adjoin, store: Store) -
 def test_the_first_owner_comes_in_by_a_link(adjoin, store: Store) -> None:
     """The link is printed once, alone on stdout, and leads to the installation's address."""
     assert "has no members yet" in adjoin("members", "list").out
-    shown = adjoin("members", "invite", "ada@example.com", "--role", "owner")
+    shown = adjoin("members", "invite", "ada@example.com", "--role", "owner", "--link")
     (link,) = shown.out.splitlines()
     assert link.startswith("http://localhost:8501/auth/invitation#adj_i_")
     assert link.partition("#")[2] not in shown.err
@@ -97,10 +98,24 @@ def test_the_first_owner_comes_in_by_a_link(adjoin, store: Store) -> None:
     assert members(adjoin) == {"ada": ("owner", "active")}
 
 
+def test_an_invitation_goes_out_by_mail(adjoin, store: Store, tmp_path: Path) -> None:
+    """What is printed holds no link; the mail leaves before the command ends."""
+    shown = adjoin("members", "invite", "ada@example.com", "--role", "owner")
+    assert shown.out == ""
+    assert f"the mail with the link is a file in {tmp_path / 'home' / 'mail'}" in shown.err
+    told = adjoin("members", "invite", "bob@example.com", "--json")
+    assert set(told.json) == {"email", "role", "expires_at"}
+    assert "adj_i_" not in shown.err + told.out + told.err
+    with store.read() as session:
+        mails = [(one.kind, one.sent_at is not None) for one in session.exec(select(OutgoingMail))]
+    assert mails == [("workspace.invitation", True)] * 2
+    assert len(list((tmp_path / "home" / "mail").glob("*.eml"))) == 2
+
+
 def test_roles_are_changed_and_members_removed(adjoin, store: Store) -> None:
     """But the only owner stays."""
     for name, role in (("ada", "owner"), ("bob", "viewer")):
-        made = adjoin("members", "invite", f"{name}@example.com", "--role", role, "--json").json
+        made = adjoin("members", "invite", f"{name}@example.com", "--role", role, "--link", "--json").json
         assert (made["email"], made["role"]) == (f"{name}@example.com", role)
         join(store, made["link"], name)
     assert adjoin("members", "role", "bob@example.com", "admin").err.strip() == "bob@example.com is admin now"

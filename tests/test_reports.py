@@ -24,6 +24,7 @@ from sqlmodel import col, select
 from adjoin.ads import v2
 from adjoin.ads.v2 import AccountStatus, Status
 from adjoin.cli._output import amount
+from adjoin.cli._place import Place
 from adjoin.cli.connecting import connect_platform
 from adjoin.cli.syncing import sync_connections
 from adjoin.clock import ManualClock
@@ -40,6 +41,7 @@ from adjoin_dashboard.overview.accounts import quiet_accounts
 from adjoin_dashboard.overview.model import Period
 from adjoin_dashboard.overview.source import Question, load
 from adjoin_dashboard.overview.status import load_accounts
+from adjoin_dashboard.testing import sign_in
 
 PLATFORMS = ("google", "linkedin", "meta", "microsoft")
 
@@ -108,8 +110,8 @@ def synced_everywhere(tmp_path_factory: pytest.TempPathFactory) -> Synced:
             apps = {platform: sandbox.one(platform, world=world) for platform in PLATFORMS}
             with running(sandbox_app(apps, world)) as base:
                 for platform in PLATFORMS:
-                    connect_platform(runtime, platform, sandbox=base)
-                for run, connection in sync_connections(runtime, quiet=True):
+                    connect_platform(Place.of_operator(runtime), platform, sandbox=base)
+                for run, connection in sync_connections(Place.of_operator(runtime), quiet=True):
                     assert (run.state, run.error) == (RunState.SUCCEEDED, None), connection.platform
             with runtime.store.read() as session:
                 accounts = session.exec(select(Account).where(col(Account.readable).is_(False))).all()
@@ -547,7 +549,9 @@ class TestDashboard:
         for name in [name for name in os.environ if name.startswith("ADJOIN_")]:
             monkeypatch.delenv(name)
         with open_host(synced_everywhere.home, clock=ManualClock(synced_everywhere.world.now)) as host:
-            made = make_context(host)
+            found = host.still_in(sign_in(host.store, now=synced_everywhere.world.now).session.id)
+            assert found is not None
+            made = make_context(host, found)
             yield made
             made.close()
 

@@ -88,7 +88,9 @@ def test_a_missing_superseded_file(upkeep: Any) -> None:
     [damage] = verified(upkeep).damage
     assert (damage.fault, damage.history) == (Fault.UNREADABLE, True)
     assert f"as of {row.created_at:%Y-%m-%d %H:%M} to {row.superseded_at:%Y-%m-%d %H:%M} UTC" in str(damage)
-    assert forget(upkeep.store, upkeep.facts, [damage.row_id, upkeep.current()[0].id]) == 1
+    row_ids = [damage.row_id, upkeep.current()[0].id]
+    assert forget(upkeep.store, upkeep.facts, row_ids, workspace_id="other") == 0
+    assert forget(upkeep.store, upkeep.facts, row_ids, workspace_id="default") == 1
     assert verified(upkeep).damage == []
     assert len(upkeep.current()) == 2
     query = FactQuery(upkeep.store, upkeep.facts, "default", as_of=row.created_at)

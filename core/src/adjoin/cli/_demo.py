@@ -19,8 +19,8 @@ from adjoin.errors import BadInput, StateError, UsageError
 if TYPE_CHECKING:
     import httpx
 
+    from adjoin.cli._place import Place
     from adjoin.db.models import Connection, Run
-    from adjoin.runtime import Runtime
     from adjoin.settings import Settings
 
 __all__ = ["run_demo", "serve_dashboard"]
@@ -30,6 +30,8 @@ _HISTORY = timedelta(days=400)  # enough to compare a month with the same month 
 
 def run_demo(*, serve: bool, port: int, scale: float) -> int:
     """Run the demo; returns the exit code. A second run reuses what the first one made."""
+    from adjoin.cli._owner import prepare_demo_user
+    from adjoin.cli._place import Place
     from adjoin.cli.connecting import connect_platform
     from adjoin.cli.house import prepare
     from adjoin.cli.syncing import sync_connections
@@ -42,32 +44,42 @@ def run_demo(*, serve: bool, port: int, scale: float) -> int:
     prepared = prepare()
     for line in (prepared.done, *prepared.problems):
         say(line)
-    with _sandbox(scale) as served, Runtime(settings) as runtime:
+    with _sandbox(scale) as served:
         base = f"http://127.0.0.1:{served['port']}"
         say(f"sandboxes of {', '.join(served['platforms'])} at {base}")
-        for platform in served["platforms"]:
-            made = connect_platform(runtime, platform, sandbox=base)
-            _limit_history(runtime, made.connection)
-            say(f"{'renewed' if made.renewed else 'connected'} {made.connection.label}: {len(made.accounts)} accounts")
-            for note in made.notes:
-                say(f"  note: {note}")
-        done = sync_connections(runtime)
-        agreed = _compare(runtime, base, done)
-    for run, connection in done:
-        if run.error:
-            say(f"{connection.label}: {run.state}: {run.error}")
-    if not agreed or any(str(run.state) != "succeeded" for run, _ in done):
-        say("the sync did not end as it should; `adjoin runs` says more")
-        return 1
-    if serve:
-        serve_dashboard(settings, port)
-    else:
-        say("done; `adjoin dashboard` serves the dashboard, `adjoin report --from DAY --to DAY` prints numbers")
+        with Runtime(settings) as runtime:
+            place = Place.of_operator(runtime)
+            for platform in served["platforms"]:
+                made = connect_platform(place, platform, sandbox=base)
+                _limit_history(place, made.connection)
+                renewed = "renewed" if made.renewed else "connected"
+                say(f"{renewed} {made.connection.label}: {len(made.accounts)} accounts")
+                for note in made.notes:
+                    say(f"  note: {note}")
+            done = sync_connections(place)
+            agreed = _compare(place, base, done)
+            welcome = prepare_demo_user(runtime, settings.base_url or f"http://127.0.0.1:{port}")
+        for run, connection in done:
+            if run.error:
+                say(f"{connection.label}: {run.state}: {run.error}")
+        if not agreed or any(str(run.state) != "succeeded" for run, _ in done):
+            say("the sync did not end as it should; `adjoin runs` says more")
+            return 1
+        if serve:
+            os.environ["ADJOIN_SANDBOX"] = base  # it stays, so that connecting can be tried in the browser
+            serve_dashboard(settings, port, welcome=welcome)
+        else:
+            say("done; `adjoin dashboard` serves the dashboard, `adjoin report --from DAY --to DAY` prints numbers")
+            for line in welcome:
+                say(line)
     return 0
 
 
-def serve_dashboard(settings: Settings, port: int) -> None:
-    """Serve the dashboard on 127.0.0.1 until Ctrl-C. Raises UsageError where it is not installed."""
+def serve_dashboard(settings: Settings, port: int, host: str = "127.0.0.1", *, welcome: Sequence[str] = ()) -> None:
+    """Serve the dashboard at an address until Ctrl-C, and say so, with these lines behind.
+
+    Raises UsageError where it is not installed.
+    """
     import importlib
 
     try:
@@ -76,7 +88,12 @@ def serve_dashboard(settings: Settings, port: int) -> None:
         if error.name is None or not error.name.startswith("adjoin_dashboard"):
             raise
         raise UsageError("the dashboard is not installed; install adjoin-dashboard") from error
-    server.serve(settings.home, port=port, ready=lambda url: say(f"the dashboard is at {url} (Ctrl-C ends it)"))
+
+    def ready(url: str) -> None:
+        for line in (f"the dashboard is at {url} (Ctrl-C ends it)", *welcome):
+            say(line)
+
+    server.serve(settings.home, port=port, host=host, ready=ready)
 
 
 @contextmanager
@@ -116,26 +133,25 @@ def _check_port(port: int) -> None:
             ) from None
 
 
-def _limit_history(runtime: Runtime, connection: Connection) -> None:
+def _limit_history(place: Place, connection: Connection) -> None:
     """Keep the demo short: reach back a year and a month, not as far as the platform answers."""
-    with runtime.store.write() as session:
+    with place.store.write() as session:
         stored = session.merge(connection)
         if stored.history_start is None:
-            stored.history_start = (runtime.clock.now() - _HISTORY).date()
+            stored.history_start = (place.now - _HISTORY).date()
 
 
-def _compare(runtime: Runtime, base: str, done: Sequence[tuple[Run, Connection]]) -> bool:
+def _compare(place: Place, base: str, done: Sequence[tuple[Run, Connection]]) -> bool:
     """Print what is stored per account beside the sandbox's own totals; returns whether all agree."""
     import httpx
 
-    from adjoin.db.models import DEFAULT_WORKSPACE
     from adjoin.facts.report import report
 
     first = min(connection.history_start or date.max for _, connection in done)
-    last = (runtime.clock.now() + timedelta(hours=14)).date()
+    last = (place.now + timedelta(hours=14)).date()
     rows, agreed = [], True
-    with runtime.query(DEFAULT_WORKSPACE) as query, httpx.Client(base_url=base, trust_env=False) as sandbox:
-        stored, closed = _stored_rows(runtime), _closed_accounts(runtime)
+    with place.query() as query, httpx.Client(base_url=base, trust_env=False) as sandbox:
+        stored, closed = _stored_rows(place), _closed_accounts(place)
         found = {
             (row["platform"], row["account_id"]): row
             for row in report(query, since=first, until=last, by="account").rows
@@ -187,25 +203,25 @@ def _accounts(sandbox: httpx.Client, done: Sequence[tuple[Run, Connection]]) -> 
     ]
 
 
-def _closed_accounts(runtime: Runtime) -> dict[tuple[str, str], str]:
+def _closed_accounts(place: Place) -> dict[tuple[str, str], str]:
     """The accounts that their platform does not let be read, and what it says of them."""
     from sqlmodel import col, select
 
     from adjoin.db.models import Account
 
-    with runtime.store.read() as session:
+    with place.store.read() as session:
         query = select(Account).where(col(Account.readable).is_(False))
         return {(one.platform, one.id): f"{one.name} is {one.note}" for one in session.exec(query)}
 
 
-def _stored_rows(runtime: Runtime) -> dict[tuple[str, str], int]:
+def _stored_rows(place: Place) -> dict[tuple[str, str], int]:
     """Count the current fact rows of each account, in all datasets."""
     import sqlalchemy as sa
     from sqlmodel import col, select
 
     from adjoin.db.models import FactFile
 
-    with runtime.store.read() as session:
+    with place.store.read() as session:
         query = (
             select(col(FactFile.platform), col(FactFile.account_id), sa.func.sum(col(FactFile.rows)))
             .where(col(FactFile.superseded_at).is_(None))

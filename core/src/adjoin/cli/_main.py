@@ -28,9 +28,11 @@ from adjoin.cli import (
     schedules,
     serving,
     syncing,
+    users,
     worker,
     workspaces,
 )
+from adjoin.cli._place import TOKEN_VARIABLE, WORKSPACE_VARIABLE, Asked, check_fits
 from adjoin.errors import AdjoinError, UsageError
 
 __all__ = ["main"]
@@ -48,7 +50,9 @@ class _Commands(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Find a command; plugins are asked only when core has none of that name."""
         known = super().get_command(ctx, cmd_name)
-        return known or plugins.plugin_command(cmd_name)
+        if known is None and (known := plugins.plugin_command(cmd_name)) is not None:
+            _check_before(known, cmd_name)
+        return known
 
 
 app = typer.Typer(
@@ -66,6 +70,13 @@ app = typer.Typer(
 
 @app.callback()
 def _options(
+    context: typer.Context,
+    workspace: str = typer.Option(
+        "", "--workspace", metavar="NAME", help=f"The workspace, by id or name (or {WORKSPACE_VARIABLE}; default)."
+    ),
+    token: str = typer.Option(
+        "", "--token", metavar="FILE", help=f"Act as the API token in this file, - for stdin (or {TOKEN_VARIABLE})."
+    ),
     debug: bool = typer.Option(False, "--debug", help="Show tracebacks and debug logs."),
     version: bool = typer.Option(False, "--version", is_eager=True, help="Print the version and exit."),
 ) -> None:
@@ -75,6 +86,7 @@ def _options(
     from adjoin.logs import configure
 
     configure("debug" if debug else "warning")
+    context.obj = Asked(workspace=workspace.strip(), token_file=token)
 
 
 for part in (
@@ -93,6 +105,7 @@ for part in (
     keys,
     workspaces,
     members,
+    users,
 ):
     part.register(app)
 
@@ -113,8 +126,28 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
+def _check_all(group: Any, words: str = "") -> None:
+    """Have each command look at the workspace and the token that are given to it, before it does anything."""
+    for name, one in group.commands.items():
+        if hasattr(one, "commands"):
+            _check_all(one, f"{words}{name} ")
+        else:
+            _check_before(one, words + name)
+
+
+def _check_before(command: Any, words: str) -> None:
+    invoke = command.invoke
+
+    def checked(context: Any) -> Any:
+        check_fits(context.obj, words)
+        return invoke(context)
+
+    command.invoke = checked
+
+
 def _run(arguments: list[str]) -> int:
     command: Any = typer.main.get_command(app)
+    _check_all(command)
     try:
         code = command.main(args=arguments, prog_name="adjoin", standalone_mode=False)
     except _UsageError as error:

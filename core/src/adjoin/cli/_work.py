@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from adjoin.cli._output import say
 
 if TYPE_CHECKING:
-    from adjoin.runtime import Runtime
+    from adjoin.cli._place import Place
+    from adjoin.sync.executor import RunExecutor
 
 __all__ = ["work_off"]
 
@@ -21,20 +22,20 @@ _ASK_AGAIN = 1.0  # seconds until a waiting process tries to become the executin
 _PATIENCE = 3.0  # seconds until it is said that no worker takes a run: one may be starting
 
 
-def work_off(runtime: Runtime, run_ids: Sequence[str], *, quiet: bool) -> None:
+def work_off(place: Place, run_ids: Sequence[str], *, quiet: bool) -> None:
     """Return when the runs have ended. Executes the queue here, unless another process does; then waits for that one.
 
     If that process goes away the runs are executed here. An interruption gives them back to the queue.
     """
-    if runtime.settings.executor == "workers":
-        _await_workers(runtime, run_ids, quiet=quiet)
+    if place.runtime.settings.executor == "workers":
+        _await_workers(place, run_ids, quiet=quiet)
         return
     waiting = False
-    with _shown(runtime, run_ids, quiet=quiet) as show:
+    with _shown(place, run_ids, quiet=quiet) as show:
         while True:
-            with runtime.executor.exclusive() as mine:
+            with place.runtime.executor.exclusive() as mine:
                 if mine:
-                    _execute(runtime, show)
+                    _execute(place.runtime.executor, show)
                     return
             if show():
                 return
@@ -44,14 +45,15 @@ def work_off(runtime: Runtime, run_ids: Sequence[str], *, quiet: bool) -> None:
             time.sleep(_ASK_AGAIN)
 
 
-def _await_workers(runtime: Runtime, run_ids: Sequence[str], *, quiet: bool) -> None:
+def _await_workers(place: Place, run_ids: Sequence[str], *, quiet: bool) -> None:
     """Wait for workers to execute the runs, and say so where there is none that could."""
     from adjoin.sync.workers.registry import live_workers, waiting_for_plugins
 
+    runtime = place.runtime
     _ = runtime.executor  # complains where the queue is missing
     said: set[str] = set()
     patience = time.monotonic() + _PATIENCE
-    with _shown(runtime, run_ids, quiet=quiet) as show:
+    with _shown(place, run_ids, quiet=quiet) as show:
         while not show():
             now = runtime.clock.now()
             if time.monotonic() < patience:
@@ -67,7 +69,7 @@ def _await_workers(runtime: Runtime, run_ids: Sequence[str], *, quiet: bool) -> 
             time.sleep(_ASK_AGAIN)
 
 
-def _execute(runtime: Runtime, show: Callable[[], bool]) -> None:
+def _execute(executor: RunExecutor, show: Callable[[], bool]) -> None:
     """Run the executor in a thread until nothing is queued, and show the progress meanwhile."""
     failures: list[BaseException] = []
     cancel: list[Callable[[], object]] = []
@@ -76,7 +78,7 @@ def _execute(runtime: Runtime, show: Callable[[], bool]) -> None:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         if task is not None:
             cancel.append(lambda: loop.call_soon_threadsafe(task.cancel))
-        await runtime.executor.run_until_idle()
+        await executor.run_until_idle()
 
     def execute() -> None:
         try:
@@ -102,12 +104,10 @@ def _execute(runtime: Runtime, show: Callable[[], bool]) -> None:
 
 
 @contextmanager
-def _shown(runtime: Runtime, run_ids: Sequence[str], *, quiet: bool) -> Iterator[Callable[[], bool]]:
+def _shown(place: Place, run_ids: Sequence[str], *, quiet: bool) -> Iterator[Callable[[], bool]]:
     """Draw a bar for each run, on a terminal; gives a function that redraws them and says whether all have ended."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    from adjoin.db.models import DEFAULT_WORKSPACE
 
     console = Console(stderr=True)
     columns = (
@@ -117,7 +117,7 @@ def _shown(runtime: Runtime, run_ids: Sequence[str], *, quiet: bool) -> Iterator
         TextColumn("slices, {task.fields[rows]:,} rows"),
         TimeElapsedColumn(),
     )
-    labels = {one.id: one.label for one in runtime.connections.find(DEFAULT_WORKSPACE)}
+    labels = {one.id: one.label for one in place.connections()}
     with Progress(*columns, console=console, disable=quiet or not console.is_terminal) as progress:
         bars = {run_id: progress.add_task("waiting", total=None, rows=0) for run_id in run_ids}
 
@@ -125,8 +125,8 @@ def _shown(runtime: Runtime, run_ids: Sequence[str], *, quiet: bool) -> Iterator
             """Draw how far the runs are, each with those that read its older history; True when all have ended."""
             ended = True
             for run_id, bar in bars.items():
-                first = runtime.runs.get(DEFAULT_WORKSPACE, run_id)
-                chain = [first, *runtime.runs.backfill_after(first)]
+                first = place.runs.get(place.workspace_id, run_id)
+                chain = [first, *place.runs.backfill_after(first)]
                 current = next((run for run in chain if not run.state.ended), chain[-1])
                 history = f", history to {current.until}" if current is not first else ""
                 progress.update(

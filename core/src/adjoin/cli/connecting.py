@@ -12,9 +12,9 @@ import typer
 from adjoin.cli._output import print_json, print_table, say
 
 if TYPE_CHECKING:
-    from adjoin.ads.v2 import CodeGrant, Consent, Credential, Description
+    from adjoin.ads.v2 import Credential, Description
+    from adjoin.cli._place import Place
     from adjoin.db.models import Connection
-    from adjoin.runtime import Runtime
     from adjoin.sync.connections import Connected
 
 __all__ = ["connect_platform", "register"]
@@ -30,6 +30,7 @@ def register(app: typer.Typer) -> None:
 
 
 def connect(
+    context: typer.Context,
     platform: str = typer.Argument(help="The platform, as `adjoin plugins list` names it."),
     sandbox: str = typer.Option(
         "", "--sandbox", metavar="URL", help="Connect to a local sandbox, which consents by itself."
@@ -44,11 +45,10 @@ def connect(
 
     Example: adjoin connect meta
     """
-    from adjoin.runtime import Runtime
-    from adjoin.settings import load_settings
+    from adjoin.cli._place import place_of
 
-    with Runtime(load_settings()) as runtime:
-        made = connect_platform(runtime, platform, sandbox=sandbox, token=token, label=label)
+    with place_of(context) as place:
+        made = connect_platform(place, platform, sandbox=sandbox, token=token, label=label)
     if as_json:
         print_json(
             {
@@ -65,70 +65,50 @@ def connect(
 
 
 def connect_platform(
-    runtime: Runtime, platform: str, *, sandbox: str = "", token: bool = False, label: str = ""
+    place: Place, platform: str, *, sandbox: str = "", token: bool = False, label: str = ""
 ) -> Connected:
-    """Authorise a platform and store the connection."""
+    """Authorise a platform and store the connection at a place."""
+    from adjoin.connecting import address_at
     from adjoin.errors import UsageError
 
+    runtime = place.runtime
     runtime.store.check_schema()
     runtime.vault  # noqa: B018 - a missing key is said before a person goes through the consent page
     description = runtime.connections.describe(platform)
-    base_url = f"{_local(sandbox)}/{platform}" if sandbox else description.base_url
+    base_url = address_at(sandbox, platform) if sandbox else description.base_url
     methods = description.auth.methods
     if token or "oauth" not in methods:
         if "token" not in methods:
             raise UsageError(f"{description.title} takes no pasted token; leave out --token")
         credential = _ask_for_token(description)
-        return asyncio.run(runtime.connections.connect(platform, base_url=base_url, credential=credential, label=label))
-    return asyncio.run(_by_oauth(runtime, platform, description, base_url, label, by_itself=bool(sandbox)))
+        return asyncio.run(_store(place, platform, base_url, credential, label))
+    return asyncio.run(_by_oauth(place, platform, base_url, label, by_itself=bool(sandbox)))
 
 
-def _local(sandbox: str) -> str:
-    """Return the address of a sandbox without its last slash. A sandbox consents by itself, so it must be local."""
-    from urllib.parse import urlsplit
-
-    from adjoin.errors import BadInput
-
-    parts = urlsplit(sandbox)
-    if parts.scheme != "http" or parts.hostname not in {"127.0.0.1", "localhost", "::1"}:
-        raise BadInput(f"--sandbox {sandbox!r} is not a sandbox on this machine; write http://127.0.0.1:8900")
-    return sandbox.rstrip("/")
-
-
-async def _by_oauth(
-    runtime: Runtime, platform: str, description: Description, base_url: str, label: str, *, by_itself: bool
-) -> Connected:
-    from adjoin.ads import v2
-    from adjoin.errors import UsageError
+async def _by_oauth(place: Place, platform: str, base_url: str, label: str, *, by_itself: bool) -> Connected:
+    from adjoin.connecting import Authorising
     from adjoin.oauth import connect_with_oauth, consent_by_itself
 
-    app = runtime.connections.app(platform, base_url)
-    if not app.client_id:
-        prefix = f"ADJOIN_{platform.upper().replace('-', '_')}_"
-        raise UsageError(
-            f"{description.title} needs the registration of your app: set {prefix}CLIENT_ID and {prefix}CLIENT_SECRET "
-            f"(see {description.docs_url or 'the documentation of the plugin'}), or try `--sandbox`"
-        )
-    consent_url = runtime.kernel.hook(v2.Ads.consent_url)
-    redeem = runtime.kernel.hook(v2.Ads.redeem)
-    client = runtime.connections.bare_client(platform, base_url)
+    authorising = Authorising(place.runtime.kernel, place.runtime.connections, platform, base_url)
+    authorising.check()
+    credential = await connect_with_oauth(
+        consent_url=authorising.consent_url,
+        redeem=authorising.redeem,
+        opener=consent_by_itself if by_itself else _open_browser,
+        pkce=authorising.pkce,
+    )
+    return await _store(place, platform, base_url, credential, label)
 
-    def url(consent: Consent) -> str:
-        return consent_url.one(platform, app=app, consent=consent, base_url=base_url)
 
-    async def exchange(grant: CodeGrant) -> Credential:
-        return await redeem.aone(platform, grant=grant, client=client)
-
-    try:
-        credential = await connect_with_oauth(
-            consent_url=url,
-            redeem=exchange,
-            opener=consent_by_itself if by_itself else _open_browser,
-            pkce=description.auth.pkce,
-        )
-    finally:
-        await client.aclose()
-    return await runtime.connections.connect(platform, base_url=base_url, credential=credential, label=label)
+async def _store(place: Place, platform: str, base_url: str, credential: Credential, label: str) -> Connected:
+    return await place.runtime.connections.connect(
+        platform,
+        base_url=base_url,
+        credential=credential,
+        workspace_id=place.workspace_id,
+        label=label,
+        by=place.actor,
+    )
 
 
 def _open_browser(url: str) -> None:
@@ -162,12 +142,10 @@ def connections(
     """
     if context.invoked_subcommand is not None:
         return
-    from adjoin.db.models import DEFAULT_WORKSPACE
-    from adjoin.runtime import Runtime
-    from adjoin.settings import load_settings
+    from adjoin.cli._place import place_of
 
-    with Runtime(load_settings()) as runtime:
-        found = runtime.connections.find(DEFAULT_WORKSPACE)
+    with place_of(context) as place:
+        found = place.connections()
     if as_json:
         print_json(
             [
@@ -212,6 +190,7 @@ def connections(
 
 @_commands.command("history")
 def history(
+    context: typer.Context,
     connection: str = typer.Argument(help="The platform, or the label or id of the connection where it has several."),
     since: str = typer.Option("", "--since", metavar="DAY", help="The first day to read; without it, what is set."),
     as_json: bool = typer.Option(False, "--json", help="Print what is set as JSON."),
@@ -222,25 +201,34 @@ def history(
 
     Example: adjoin connections history meta --since 2024-01-01
     """
+    from adjoin.cli._place import place_of
     from adjoin.cli.syncing import parse_day
-    from adjoin.db.models import DEFAULT_WORKSPACE, Connection
+    from adjoin.db.models import Connection
     from adjoin.errors import BadInput
-    from adjoin.runtime import Runtime
-    from adjoin.settings import load_settings
 
-    with Runtime(load_settings()) as runtime:
-        chosen = _choose(runtime, connection)
-        now = runtime.clock.now()
+    with place_of(context) as place:
+        runtime = place.runtime
+        chosen = _choose(place, connection)
+        now = place.now
         if since:
             first = parse_day(since, "--since")
             if first > now.date():
                 raise BadInput(
                     f"--since {first} lies in the future; history begins today ({now:%Y-%m-%d}) at the latest"
                 )
-            with runtime.store.write() as session:
-                stored = session.get_one(Connection, (DEFAULT_WORKSPACE, chosen.id))
-                stored.history_start = first
+            with place.store.write() as session:
+                stored = session.get_one(Connection, (place.workspace_id, chosen.id))
+                before, stored.history_start = stored.history_start, first
                 session.add(stored)
+                place.actor.note(
+                    session,
+                    place.workspace_id,
+                    "connection.history_set",
+                    of=("connection", stored.id),
+                    before={"history_start": before},
+                    after={"history_start": first},
+                    now=now,
+                )
             chosen = stored
         description = runtime.connections.describe(chosen.platform)
         days = runtime.settings.history_days
@@ -264,12 +252,11 @@ def history(
             say(f"  {description.title} answers for all datasets from about {reach} on; older days are left out")
 
 
-def _choose(runtime: Runtime, name: str) -> Connection:
+def _choose(place: Place, name: str) -> Connection:
     """Return the connection that a platform, a label or the start of an id names."""
-    from adjoin.db.models import DEFAULT_WORKSPACE
     from adjoin.errors import BadInput, UnknownName
 
-    every = runtime.connections.find(DEFAULT_WORKSPACE)
+    every = place.connections()
     found = [one for one in every if name in (one.platform, one.label)]
     found = found or [one for one in every if name and one.id.startswith(name)]
     if not found:

@@ -33,8 +33,8 @@ def clean(
 ) -> None:
     """Remove superseded fact files, leftovers of killed processes and old runs, as the scheduler does each day.
 
-    Superseded files stay for ADJOIN_KEEP_SUPERSEDED_DAYS (35), for figures as of an earlier instant; ended runs for
-    ADJOIN_KEEP_RUNS_DAYS (400). Safe while syncs are running.
+    Of all workspaces. Superseded files stay for ADJOIN_KEEP_SUPERSEDED_DAYS (35), for figures as of an earlier instant;
+    ended runs for ADJOIN_KEEP_RUNS_DAYS (400). Safe while syncs are running.
 
     Example: adjoin facts clean --dry-run
     """
@@ -58,6 +58,7 @@ def clean(
 
 
 def verify(
+    context: typer.Context,
     quick: bool = typer.Option(False, "--quick", help="Compare sizes only; read no file."),
     forget: bool = typer.Option(
         False, "--forget", help="Give up superseded files that are damaged; figures as of then are refused afterwards."
@@ -66,22 +67,21 @@ def verify(
 ) -> None:
     """Check that each fact file is there and holds what the database says. Exit code 1 if something is damaged.
 
-    Files that nothing needs are named too; they do no harm, and `adjoin facts clean` removes them.
+    Of one workspace. Files that nothing needs are named too; they do no harm, and `adjoin facts clean` removes them.
 
     Example: adjoin facts verify --quick
     """
-    from adjoin.db.models import DEFAULT_WORKSPACE
+    from adjoin.cli._place import place_of
     from adjoin.facts import retention
     from adjoin.facts import verify as verifying
-    from adjoin.runtime import Runtime
-    from adjoin.settings import load_settings
 
-    with Runtime(load_settings()) as runtime:
-        found = verifying.verify(
-            runtime.store, runtime.facts, workspace_id=DEFAULT_WORKSPACE, now=runtime.clock.now(), quick=quick
-        )
+    with place_of(context) as place:
+        if forget:
+            place.operators_only("--forget")
+        store, files = place.runtime.store, place.runtime.facts
+        found = verifying.verify(store, files, workspace_id=place.workspace_id, now=place.now, quick=quick)
         lost = {damage.row_id for damage in found.damage if damage.history}
-        forgotten = retention.forget(runtime.store, runtime.facts, lost) if forget and lost else 0
+        forgotten = retention.forget(store, files, lost, workspace_id=place.workspace_id) if forget and lost else 0
     if as_json:
         print_json(asdict(found) | {"forgotten": forgotten})
     else:
@@ -101,8 +101,8 @@ def verify(
 def compact(as_json: bool = typer.Option(False, "--json", help="Print what was packed as JSON.")) -> None:
     """Put closed months of several accounts into one file each. Exit code 1 if an account's file is damaged.
 
-    A month is closed when its platform's look-back no longer reaches it. No figure changes. Safe while syncs are
-    running.
+    In all workspaces, each by itself. A month is closed when its platform's look-back no longer reaches it. No figure
+    changes. Safe while syncs are running.
 
     Example: adjoin facts compact
     """

@@ -20,6 +20,7 @@ def register(app: typer.Typer) -> None:
 
 
 def gaps(
+    context: typer.Context,
     platform: str = typer.Option("", "--platform", help="Only the connections of this platform."),
     account: list[str] = typer.Option([], "--account", help="Only this account; may be repeated."),
     dataset: list[str] = typer.Option([], "--dataset", help="Only this dataset; may be repeated."),
@@ -32,11 +33,9 @@ def gaps(
 
     Example: adjoin gaps --platform meta --since 2026-01-01
     """
+    from adjoin.cli._place import place_of
     from adjoin.cli.syncing import parse_day
-    from adjoin.db.models import DEFAULT_WORKSPACE
     from adjoin.errors import BadInput
-    from adjoin.runtime import Runtime
-    from adjoin.settings import load_settings
     from adjoin.sync.choosing import choose
     from adjoin.sync.gaps import DayState, calendars
 
@@ -45,20 +44,21 @@ def gaps(
     last = parse_day(until, "--until") if until else None
     if first is not None and last is not None and first > last:
         raise BadInput(f"--since {first} lies after --until {last}")
-    with Runtime(load_settings()) as runtime:
+    with place_of(context) as place:
+        runtime = place.runtime
         choose(  # complains of names that are not there
-            runtime.store,
+            place.store,
             runtime.connections,
-            workspace_id=DEFAULT_WORKSPACE,
+            workspace_id=place.workspace_id,
             platform=platform or None,
             accounts=account,
             datasets=dataset,
         )
         found = calendars(
-            runtime.store,
+            place.store,
             runtime.connections.describe,
-            workspace_id=DEFAULT_WORKSPACE,
-            now=runtime.clock.now(),
+            workspace_id=place.workspace_id,
+            now=place.now,
             history_days=runtime.settings.history_days,
             platform=platform or None,
             accounts=account,

@@ -14,6 +14,7 @@ from adjoin.cli.roles import roles
 from adjoin.errors import AdjoinError
 
 if TYPE_CHECKING:
+    from adjoin.cli._place import Place
     from adjoin.db import Store
     from adjoin.db.models import Connection
     from adjoin.health import ConnectionHealth
@@ -37,14 +38,27 @@ def register(app: typer.Typer) -> None:
     app.add_typer(db, name="db")
 
 
-def init() -> None:
+def init(
+    owner: str = typer.Option(
+        "", "--owner", metavar="EMAIL", help="Print a link by which the owner of the first workspace signs up, once."
+    ),
+) -> None:
     """Create the store and the key below ADJOIN_HOME (default ./.adjoin). Safe to repeat.
 
-    Example: ADJOIN_HOME=/srv/adjoin adjoin init
+    Example: ADJOIN_HOME=/srv/adjoin adjoin init --owner ada@example.com
     """
+    from adjoin.cli._owner import invite_owner, say_who_signs_in
+    from adjoin.runtime import Runtime
+    from adjoin.settings import load_settings
+
     made = prepare()
     say(made.done)
     _say_problems(made.problems)
+    with Runtime(load_settings()) as runtime:
+        if not owner:
+            say_who_signs_in(runtime)
+        elif link := invite_owner(runtime, owner):
+            print(link)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,27 +151,30 @@ def _say_problems(problems: tuple[str, ...]) -> None:
 
 
 def doctor(
+    context: typer.Context,
     deep: bool = typer.Option(False, "--deep", help="Read all fact files too, as `adjoin facts verify` does."),
     as_json: bool = typer.Option(False, "--json", help="Print the findings as JSON."),
 ) -> None:
     """Check the installation and the health of its connections, and say what to do.
 
-    Exit code 0 if all is well, 1 if something is broken, 3 if something only needs attention.
+    Exit code 0 if all is well, 1 if something is broken, 3 if something only needs attention. The connections are those
+    of one workspace; an API token sees them alone.
 
     Example: adjoin doctor --json
     """
-    from adjoin.health.machinery import Check
+    from adjoin.cli._place import place_in
     from adjoin.runtime import Runtime
     from adjoin.settings import load_settings
 
+    found: list[Check] = []
     with Runtime(load_settings()) as runtime:
-        found = [Check(check="home", state="ok", detail=str(runtime.settings.home)), *_check_house(runtime)]
+        if not context.obj.token_source:
+            found += _check_house(runtime)
         if all(one.state != "failed" for one in found if one.check == "store"):
-            found += _check_tables(runtime)
-            found += _check_mail(runtime)
-            found += _check_syncs(runtime)
+            place = place_in(runtime, context)
+            found += _check_syncs(place)
             if deep:
-                found += _check_files(runtime)
+                found += _check_files(place)
     if as_json:
         print_json([asdict(one) for one in found])
     else:
@@ -173,7 +190,7 @@ def doctor(
 
 
 def _check_house(runtime: Runtime) -> Iterator[Check]:
-    """The database, the fact store, the key and the plugins."""
+    """The folder, the database, the fact store, the key, the plugins and their tables, and mail."""
     from adjoin.health.machinery import Check
 
     def checked(name: str, look: Callable[[], str]) -> Check:
@@ -195,7 +212,9 @@ def _check_house(runtime: Runtime) -> Iterator[Check]:
         more = f"; {', '.join(others)} still decrypt" if others else ""
         return f"{first} encrypts{more}; from {runtime.key_source.name}"
 
-    yield checked("store", store)
+    yield Check(check="home", state="ok", detail=str(runtime.settings.home))
+    whole = checked("store", store)
+    yield whole
     yield checked("fact store", facts)
     yield checked("key", key)
     for report in runtime.kernel.reports:
@@ -204,6 +223,10 @@ def _check_house(runtime: Runtime) -> Iterator[Check]:
             state="ok" if report.state in ("ok", "disabled") else "failed",
             detail=report.error or report.state,
         )
+    if whole.state != "failed":
+        yield from _check_tables(runtime)
+        yield from _check_mail(runtime)
+    yield from _check_sign_in(runtime)
 
 
 def _check_tables(runtime: Runtime) -> Iterator[Check]:
@@ -222,6 +245,13 @@ def _check_tables(runtime: Runtime) -> Iterator[Check]:
         )
 
 
+def _check_sign_in(runtime: Runtime) -> list[Check]:
+    """The provider that vouches for people, and its settings."""
+    from adjoin.access.sign_in_health import check_sign_in
+
+    return check_sign_in(runtime.kernel, runtime.settings.auth)
+
+
 def _check_mail(runtime: Runtime) -> list[Check]:
     """The mailer, and the mails that it did not send."""
     from adjoin.mail.health import check_mail
@@ -229,37 +259,32 @@ def _check_mail(runtime: Runtime) -> list[Check]:
     return check_mail(runtime.store, runtime.kernel, runtime.settings, now=runtime.clock.now())
 
 
-def _check_syncs(runtime: Runtime) -> Iterator[Check]:
+def _check_syncs(place: Place) -> Iterator[Check]:
     """The scheduler, the workers, and the connections: what they hold, and how they are."""
-    from sqlmodel import select
-
     from adjoin.ads import v2
-    from adjoin.db.models import DEFAULT_WORKSPACE, Connection
     from adjoin.health import connection_health
     from adjoin.health.machinery import Check, check_scheduler, check_workers
     from adjoin.secrets import open_credential
     from adjoin.sync.gaps import calendars
 
-    now = runtime.clock.now()
+    runtime, now = place.runtime, place.now
     describe = runtime.kernel.hook(v2.Ads.describe)
-    with runtime.store.read() as session:
-        query = select(Connection).where(Connection.workspace_id == DEFAULT_WORKSPACE)
-        connections = {one.id: one for one in session.exec(query)}
+    connections = {one.id: one for one in place.connections()}
     if connections:
         yield check_scheduler(runtime.store, now=now)
-    if runtime.settings.executor == "workers":
+    if runtime.settings.executor == "workers" and not place.by_token:  # they serve all workspaces
         yield from check_workers(runtime.store, now=now)
     try:
         healths = connection_health(
-            runtime.store,
+            place.store,
             runtime.facts,
             now=now,
             platforms={answer.plugin: answer.value for answer in describe.all()},
-            workspace_id=DEFAULT_WORKSPACE,
+            workspace_id=place.workspace_id,
             calendars=calendars(
-                runtime.store,
+                place.store,
                 describe.one,
-                workspace_id=DEFAULT_WORKSPACE,
+                workspace_id=place.workspace_id,
                 now=now,
                 history_days=runtime.settings.history_days,
             ),
@@ -300,14 +325,14 @@ def _check_connection(name: str, connection: Connection | None, health: Connecti
         )
 
 
-def _check_files(runtime: Runtime) -> Iterator[Check]:
+def _check_files(place: Place) -> Iterator[Check]:
     """All fact files: that they are there, and hold what the database says."""
-    from adjoin.db.models import DEFAULT_WORKSPACE
     from adjoin.facts.verify import verify
     from adjoin.health.machinery import Check
 
     try:
-        verified = verify(runtime.store, runtime.facts, workspace_id=DEFAULT_WORKSPACE, now=runtime.clock.now())
+        runtime = place.runtime
+        verified = verify(runtime.store, runtime.facts, workspace_id=place.workspace_id, now=place.now)
     except AdjoinError as error:
         yield Check(check="fact files", state="failed", detail=str(error))
         return

@@ -1,8 +1,8 @@
-"""The operator's commands about people: members of a workspace, and users of the installation."""
+"""The commands about the members of a workspace: members."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -10,19 +10,22 @@ from adjoin.cli._output import print_json, print_table, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
     from sqlmodel import Session
 
-    from adjoin.access.invitations import InvitationMail
-    from adjoin.db.people import Role, User
+    from adjoin.access.invitations import InvitationMail, Send
+    from adjoin.access.members import MemberView
+    from adjoin.cli._place import Place
+    from adjoin.db.people import Role
 
 __all__ = ["register"]
 
 _JSON = typer.Option(False, "--json", help="Print the result as JSON.")
-_WORKSPACE = typer.Option("default", "--workspace", metavar="WORKSPACE", help="A workspace by its id or its name.")
+_WORKSPACE = typer.Option("", "--workspace", metavar="NAME", help="As `adjoin --workspace NAME members ...`.")
 _EMAIL = typer.Argument(metavar="EMAIL", help="Somebody's e-mail address.")
-T = TypeVar("T")
+_LINK = typer.Option(
+    False, "--link", help="Send no mail: print the link, once, for you to hand over. Whoever has it can use it."
+)
 _ROLE = "viewer, analyst, admin or owner"
 
 
@@ -31,28 +34,23 @@ def register(app: typer.Typer) -> None:
     members = typer.Typer(help="Who may do what in a workspace.", no_args_is_help=True)
     members.command("list")(list_members)
     members.command("invite")(invite)
+    members.command("resend")(resend)
     members.command("role")(role)
     members.command("remove")(remove)
     app.add_typer(members, name="members")
-    users = typer.Typer(help="The accounts of people.", no_args_is_help=True)
-    users.command("list")(list_users)
-    users.command("disable")(disable)
-    users.command("enable")(enable)
-    app.add_typer(users, name="users")
 
 
-def list_members(workspace: str = _WORKSPACE, as_json: bool = _JSON) -> None:
+def list_members(context: typer.Context, workspace: str = _WORKSPACE, as_json: bool = _JSON) -> None:
     """Show the members of a workspace, and who is invited.
 
     Example: adjoin members list --workspace "ACME GmbH"
     """
     from adjoin.access.invitations import is_open, open_invitations
     from adjoin.access.members import members_of
-    from adjoin.access.workspaces import find
+    from adjoin.cli._place import place_of
 
-    def work(session: Session, now: datetime) -> list[dict[str, Any]]:
-        workspace_id = find(session, workspace).id
-        found: list[dict[str, Any]] = [
+    with place_of(context, workspace) as place, place.store.read() as session:
+        rows: list[dict[str, Any]] = [
             {
                 "user_id": one.user_id,
                 "email": one.email,
@@ -60,20 +58,18 @@ def list_members(workspace: str = _WORKSPACE, as_json: bool = _JSON) -> None:
                 "role": str(one.role),
                 "state": "active" if one.active else "disabled",
             }
-            for one in members_of(session, workspace_id)
+            for one in members_of(session, place.workspace_id)
         ]
-        return found + [
+        rows += [
             {
                 "user_id": None,
                 "email": one.email,
                 "name": "",
                 "role": str(one.role),
-                "state": "invited" if is_open(one, now) else "invitation expired",
+                "state": "invited" if is_open(one, place.now) else "invitation expired",
             }
-            for one in open_invitations(session, workspace_id)
+            for one in open_invitations(session, place.workspace_id)
         ]
-
-    rows = _with_session(work)
     if as_json:
         print_json(rows)
         return
@@ -86,39 +82,61 @@ def list_members(workspace: str = _WORKSPACE, as_json: bool = _JSON) -> None:
 
 
 def invite(
+    context: typer.Context,
     email: str = _EMAIL,
     role: str = typer.Option("viewer", "--role", help=_ROLE),
     workspace: str = _WORKSPACE,
+    show_link: bool = _LINK,
     as_json: bool = _JSON,
 ) -> None:
-    """Invite somebody to a workspace and print the link for them, once. No mail is sent: hand it over yourself.
+    """Invite somebody to a workspace by mail, or with --link by a link that you hand over yourself.
 
     Example: adjoin members invite ada@example.com --role admin
     """
     from adjoin.access import invitations
-    from adjoin.access.actors import SYSTEM
-    from adjoin.access.context import DEFAULT_BASE_URL
-    from adjoin.access.workspaces import find
-    from adjoin.settings import load_settings
+    from adjoin.cli._place import place_of
 
     wanted = _role(role)
-    sent: list[InvitationMail] = []
+    with place_of(context, workspace) as place:
 
-    def work(session: Session, now: datetime) -> None:
-        place = find(session, workspace)
-        invitations.invite(session, place.id, email, wanted, by=SYSTEM, send=lambda _, mail: sent.append(mail), now=now)
+        def ask(session: Session, send: Send) -> None:
+            here, by, now = place.workspace_id, place.actor, place.now
+            invitations.invite(session, here, email, wanted, by=by, send=send, now=now)
 
-    _with_session(work)
-    (mail,) = sent
-    link = invitations.link(load_settings().base_url or DEFAULT_BASE_URL, mail.token)
-    if as_json:
-        print_json({"email": mail.to, "role": str(mail.role), "link": link, "expires_at": mail.expires_at})
-        return
-    say(f"{mail.to} can join {mail.workspace!r} as {mail.role} until {mail.expires_at:%Y-%m-%d %H:%M} UTC with:")
-    print(link)
+        _invite(place, ask, show_link=show_link, as_json=as_json)
+
+
+def resend(
+    context: typer.Context,
+    email: str = _EMAIL,
+    workspace: str = _WORKSPACE,
+    show_link: bool = _LINK,
+    as_json: bool = _JSON,
+) -> None:
+    """Invite somebody again who has not answered, with a new link; the old one is good no more.
+
+    Example: adjoin members resend ada@example.com
+    """
+    from adjoin.access import invitations
+    from adjoin.access.users import normal_email
+    from adjoin.cli._place import place_of
+    from adjoin.errors import UnknownName
+
+    address = normal_email(email)
+    with place_of(context, workspace) as place:
+
+        def ask(session: Session, send: Send) -> None:
+            here, by, now = place.workspace_id, place.actor, place.now
+            found = [one for one in invitations.open_invitations(session, here) if one.email == address]
+            if not found:
+                raise UnknownName(f"no invitation of {address} waits for an answer; `adjoin members list` names those")
+            invitations.resend(session, here, found[0].id, by=by, send=send, now=now)
+
+        _invite(place, ask, show_link=show_link, as_json=as_json)
 
 
 def role(
+    context: typer.Context,
     email: str = _EMAIL,
     role: str = typer.Argument(metavar="ROLE", help=_ROLE),
     workspace: str = _WORKSPACE,
@@ -128,114 +146,82 @@ def role(
 
     Example: adjoin members role ada@example.com owner
     """
-    from adjoin.access.actors import SYSTEM
     from adjoin.access.members import change_role
-    from adjoin.access.users import find_user
-    from adjoin.access.workspaces import find
+    from adjoin.cli._place import place_of
 
     wanted = _role(role)
-
-    def work(session: Session, now: datetime) -> User:
-        user = find_user(session, email)
-        change_role(session, find(session, workspace).id, user.id, wanted, by=SYSTEM, now=now)
-        return user
-
-    user = _with_session(work)
+    with place_of(context, workspace) as place, place.runtime.store.write() as session:
+        found = _member(session, place, email)
+        change_role(session, place.workspace_id, found.user_id, wanted, by=place.actor, now=place.now)
     if as_json:
-        print_json({"user_id": user.id, "email": user.email, "role": str(wanted)})
+        print_json({"user_id": found.user_id, "email": found.email, "role": str(wanted)})
     else:
-        say(f"{user.email} is {wanted} now")
+        say(f"{found.email} is {wanted} now")
 
 
-def remove(email: str = _EMAIL, workspace: str = _WORKSPACE) -> None:
+def remove(context: typer.Context, email: str = _EMAIL, workspace: str = _WORKSPACE) -> None:
     """Take a member out of a workspace, at once and with their API tokens of it. Their account stays.
 
     Example: adjoin members remove ada@example.com
     """
-    from adjoin.access.actors import SYSTEM
     from adjoin.access.members import remove as take_out
-    from adjoin.access.users import find_user
-    from adjoin.access.workspaces import find
+    from adjoin.cli._place import place_of
 
-    def work(session: Session, now: datetime) -> User:
-        user = find_user(session, email)
-        take_out(session, find(session, workspace).id, user.id, by=SYSTEM, now=now)
-        return user
-
-    say(f"{_with_session(work).email} is no member any more")
+    with place_of(context, workspace) as place, place.runtime.store.write() as session:
+        found = _member(session, place, email)
+        take_out(session, place.workspace_id, found.user_id, by=place.actor, now=place.now)
+    say(f"{found.email} is no member any more")
 
 
-def list_users(as_json: bool = _JSON) -> None:
-    """Show the accounts of people.
+def _invite(place: Place, ask: Callable[[Session, Send], None], *, show_link: bool, as_json: bool) -> None:
+    """Make an invitation or a new link for one, mail or print it, and say what was done.
 
-    Example: adjoin users list
+    Who has a link can register with the address that it is for, and only the operator is trusted with that.
     """
-    from adjoin.access.users import all_users
+    from adjoin.access import invitations
+    from adjoin.access.context import DEFAULT_BASE_URL
+    from adjoin.access.invitation_mail import by_mail
+    from adjoin.cli._sending import how_it_leaves
 
-    def work(session: Session, _: datetime) -> list[tuple[User, int]]:
-        found: list[tuple[User, int]] = []
-        while page := all_users(session, after=found[-1][0].email if found else ""):
-            found += page
-        return found
+    if show_link:
+        place.operators_only("--link")
+    base_url = place.runtime.settings.base_url
+    mailed = None if show_link else by_mail(place.runtime.vault, base_url=base_url, now=place.now)
+    made: list[InvitationMail] = []
 
-    rows = [_as_json(user) | {"workspaces": count} for user, count in _with_session(work)]
+    def send(session: Session, mail: InvitationMail) -> None:
+        made.append(mail)
+        if mailed is not None:
+            mailed(session, mail)
+
+    with place.runtime.store.write() as session:
+        ask(session, send)
+    sent = "" if show_link else how_it_leaves(place.runtime)
+    (mail,) = made
+    link = invitations.link(base_url or DEFAULT_BASE_URL, mail.token) if show_link else None
     if as_json:
-        print_json(rows)
+        told = {"email": mail.to, "role": str(mail.role), "expires_at": mail.expires_at}
+        print_json(told if link is None else told | {"link": link})
         return
-    print_table(
-        [("email", False), ("name", False), ("state", False), ("workspaces", True), ("last sign-in (UTC)", False)],
-        [
-            (
-                row["email"],
-                row["name"],
-                row["state"],
-                str(row["workspaces"]),
-                "never" if row["last_sign_in_at"] is None else f"{row['last_sign_in_at']:%Y-%m-%d %H:%M}",
-            )
-            for row in rows
-        ],
-        empty="There are no users yet.",
-    )
+    what = f"{mail.to} can join {mail.workspace!r} as {mail.role} until {mail.expires_at:%Y-%m-%d %H:%M} UTC"
+    if link is None:
+        say(f"{what}; {sent}")
+    else:
+        say(f"{what} with:")
+        print(link)
 
 
-def disable(email: str = _EMAIL, as_json: bool = _JSON) -> None:
-    """Switch an account off: its sessions and API tokens end at once, and it cannot sign in.
+def _member(session: Session, place: Place, email: str) -> MemberView:
+    """Return a member by address or id. Who is no member is unknown here, whether there is such a user or not."""
+    from adjoin.access.members import members_of
+    from adjoin.access.users import LONGEST_EMAIL, normal_email
+    from adjoin.errors import UnknownName
 
-    Example: adjoin users disable ada@example.com
-    """
-    from adjoin.access.actors import SYSTEM
-    from adjoin.access.users import disable as switch_off
-    from adjoin.access.users import find_user
-
-    _told(
-        _with_session(lambda session, now: switch_off(session, find_user(session, email).id, by=SYSTEM, now=now)),
-        "is switched off",
-        as_json=as_json,
-    )
-
-
-def enable(email: str = _EMAIL, as_json: bool = _JSON) -> None:
-    """Switch an account on again. API tokens have to be made anew.
-
-    Example: adjoin users enable ada@example.com
-    """
-    from adjoin.access.actors import SYSTEM
-    from adjoin.access.users import enable as switch_on
-    from adjoin.access.users import find_user
-
-    _told(
-        _with_session(lambda session, now: switch_on(session, find_user(session, email).id, by=SYSTEM, now=now)),
-        "is switched on",
-        as_json=as_json,
-    )
-
-
-def _with_session(work: Callable[[Session, datetime], T]) -> T:
-    from adjoin.runtime import Runtime
-    from adjoin.settings import load_settings
-
-    with Runtime(load_settings()) as runtime, runtime.store.write() as session:
-        return work(session, runtime.clock.now())
+    named = normal_email(email) if "@" in email else email
+    for one in members_of(session, place.workspace_id):
+        if named in (one.email, one.user_id):
+            return one
+    raise UnknownName(f"the workspace {place.name!r} has no member {named[:LONGEST_EMAIL]!r}")
 
 
 def _role(text: str) -> Role:
@@ -245,20 +231,3 @@ def _role(text: str) -> Role:
     if text not in set(Role):
         raise BadInput(f"{text!r} is no role; it is one of {', '.join(Role)}")
     return Role(text)
-
-
-def _told(user: User, what: str, *, as_json: bool) -> None:
-    if as_json:
-        print_json(_as_json(user))
-    else:
-        say(f"{user.email} {what}")
-
-
-def _as_json(user: User) -> dict[str, Any]:
-    return {
-        "user_id": user.id,
-        "email": user.email,
-        "name": user.name,
-        "state": "active" if user.disabled_at is None else "disabled",
-        "last_sign_in_at": user.last_sign_in_at,
-    }

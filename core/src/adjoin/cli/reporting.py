@@ -60,6 +60,7 @@ def register(app: typer.Typer) -> None:
 
 
 def report(
+    context: typer.Context,
     first: str = typer.Option("", "--from", metavar="DAY", help="The first day (default: 30 days before the last)."),
     last: str = typer.Option("", "--to", metavar="DAY", help="The last day (default: yesterday)."),
     by: By = typer.Option(By.PLATFORM, "--by", help="What to have a row for."),
@@ -90,11 +91,9 @@ def report(
 
     Example: adjoin report --from 2026-10-01 --to 2026-10-31 --by campaign --currency EUR --as-of 2026-11-01T06:00Z
     """
-    from adjoin.db.models import DEFAULT_WORKSPACE
+    from adjoin.cli._place import place_of
     from adjoin.errors import BadInput
     from adjoin.facts.report import report as make
-    from adjoin.runtime import Runtime
-    from adjoin.settings import load_settings
 
     if as_json and as_csv:
         raise BadInput("--json and --csv exclude each other")
@@ -106,12 +105,12 @@ def report(
         if any(refused.values()):
             unfit = ", ".join(name for name, given in refused.items() if given)
             raise BadInput(f"--restated goes with --from, --to, --platform, --account and --dataset, not with {unfit}")
-        _restated(first, last, platform, account, dataset, as_json=as_json)
+        _restated(context, first, last, platform, account, dataset, as_json=as_json)
         return
-    with Runtime(load_settings()) as runtime:
-        now = runtime.clock.now()
+    with place_of(context) as place:
+        now = place.now
         since, until = _days(first, last, now.date())
-        with runtime.query(DEFAULT_WORKSPACE, as_of=parse_instant(as_of, now) if as_of else None) as query:
+        with place.query(as_of=parse_instant(as_of, now) if as_of else None) as query:
             found = make(
                 query,
                 since=since,
@@ -156,16 +155,23 @@ def parse_instant(text: str, now: datetime) -> datetime:
     return instant
 
 
-def _restated(first: str, last: str, platforms: list[str], accounts: list[str], dataset: str, *, as_json: bool) -> None:
-    from adjoin.db.models import DEFAULT_WORKSPACE
+def _restated(
+    context: typer.Context,
+    first: str,
+    last: str,
+    platforms: list[str],
+    accounts: list[str],
+    dataset: str,
+    *,
+    as_json: bool,
+) -> None:
+    from adjoin.cli._place import place_of
     from adjoin.facts.history import restated
     from adjoin.facts.report import check_names
-    from adjoin.runtime import Runtime
-    from adjoin.settings import load_settings
 
-    with Runtime(load_settings()) as runtime:
-        since, until = _days(first, last, runtime.clock.now().date())
-        with runtime.query(DEFAULT_WORKSPACE) as query:
+    with place_of(context) as place:
+        since, until = _days(first, last, place.now.date())
+        with place.query() as query:
             check_names(query, platforms=platforms or None, accounts=accounts or None)
             found = restated(
                 query,

@@ -9,8 +9,8 @@ import typer
 from adjoin.cli._output import print_json, print_table, say
 
 if TYPE_CHECKING:
+    from adjoin.cli._place import Place
     from adjoin.db.models import Connection, Run
-    from adjoin.runtime import Runtime
     from adjoin.sync.retries import Missing
 
 __all__ = ["register", "run_as_json", "what_to_know"]
@@ -35,13 +35,11 @@ def runs(
     """
     if context.invoked_subcommand is not None:
         return
-    from adjoin.db.models import DEFAULT_WORKSPACE
-    from adjoin.runtime import Runtime
-    from adjoin.settings import load_settings
+    from adjoin.cli._place import place_of
     from adjoin.sync.differences import state_text
 
-    with Runtime(load_settings()) as runtime:
-        found = runtime.runs.latest(DEFAULT_WORKSPACE, limit=limit)
+    with place_of(context) as place:
+        found = place.runs.latest(place.workspace_id, limit=limit)
     if as_json:
         print_json([run_as_json(run, connection) for run, connection in found])
         return
@@ -77,6 +75,7 @@ def runs(
 
 @_commands.command("show")
 def show(
+    context: typer.Context,
     run: str = typer.Argument(help="The run, as `adjoin runs` names it; the start of its id is enough."),
     as_json: bool = typer.Option(False, "--json", help="Print the run as JSON."),
 ) -> None:
@@ -84,16 +83,14 @@ def show(
 
     Example: adjoin runs show 1f3a9c20
     """
-    from adjoin.db.models import DEFAULT_WORKSPACE
-    from adjoin.runtime import Runtime
-    from adjoin.settings import load_settings
+    from adjoin.cli._place import place_of
     from adjoin.sync.retries import missing_from
 
-    with Runtime(load_settings()) as runtime:
-        found = runtime.runs.find(DEFAULT_WORKSPACE, run)
-        (connection,) = [one for one in runtime.connections.find(DEFAULT_WORKSPACE) if one.id == found.connection_id]
-        missing = missing_from(runtime.store, found.workspace_id, found.id)
-        retried_by = runtime.runs.retry_of(found)
+    with place_of(context) as place:
+        found = place.runs.find(place.workspace_id, run)
+        (connection,) = [one for one in place.connections() if one.id == found.connection_id]
+        missing = missing_from(place.store, found.workspace_id, found.id)
+        retried_by = place.runs.retry_of(found)
         if as_json:
             more = {
                 "missing": [_missing_as_json(one) for one in missing],
@@ -101,11 +98,12 @@ def show(
             }
             print_json({**run_as_json(found, connection), **more})
             return
-        _show(runtime, found, connection, missing, retried_by)
+        _show(place, found, connection, missing, retried_by)
 
 
 @_commands.command("cancel")
 def cancel(
+    context: typer.Context,
     run: str = typer.Argument(help="The run, as `adjoin runs` names it; the start of its id is enough."),
     as_json: bool = typer.Option(False, "--json", help="Print the run as JSON."),
 ) -> None:
@@ -113,15 +111,14 @@ def cancel(
 
     Example: adjoin runs cancel 1f3a9c20
     """
-    from adjoin.db.models import DEFAULT_WORKSPACE
-    from adjoin.runtime import Runtime
-    from adjoin.settings import load_settings
+    from adjoin.cli._place import place_of
 
-    with Runtime(load_settings()) as runtime:
-        found = runtime.runs.find(DEFAULT_WORKSPACE, run)
-        asked = runtime.runs.request_cancel(DEFAULT_WORKSPACE, found.id, now=runtime.clock.now())
+    with place_of(context) as place:
+        found = place.runs.find(place.workspace_id, run)
+        asked = place.runs.request_cancel(place.workspace_id, found.id, now=place.now)
+        place.note("sync.cancelled", of=("run", asked.id))
         if asked.state.ended:
-            runtime.facts.clear_staging(asked.id)
+            place.runtime.facts.clear_staging(asked.id)
     if as_json:
         print_json({"run_id": asked.id, "state": str(asked.state), "cancel_requested_at": asked.cancel_requested_at})
     elif asked.state.ended:
@@ -180,10 +177,10 @@ def what_to_know(run: Run) -> str:
     return "; ".join(part for part in parts if part)
 
 
-def _show(runtime: Runtime, run: Run, connection: Connection, missing: list[Missing], retried_by: Run | None) -> None:
+def _show(place: Place, run: Run, connection: Connection, missing: list[Missing], retried_by: Run | None) -> None:
     from adjoin.sync.differences import difference_sentence, state_text
 
-    names = {account.id: account.name for account in _accounts(runtime, connection)}
+    names = {account.id: account.name for account in _accounts(place, connection)}
     lines = [
         f"run {run.id} of {connection.label}",
         f"asked for by: {_asked_for_by(run)}, {run.created_at:%Y-%m-%d %H:%M:%S} UTC",
@@ -217,12 +214,12 @@ def _show(runtime: Runtime, run: Run, connection: Connection, missing: list[Miss
         )
 
 
-def _accounts(runtime: Runtime, connection: Connection) -> list[Any]:
+def _accounts(place: Place, connection: Connection) -> list[Any]:
     from sqlmodel import col, select
 
     from adjoin.db.models import Account
 
-    with runtime.store.read() as session:
+    with place.store.read() as session:
         query = select(Account).where(
             col(Account.workspace_id) == connection.workspace_id, col(Account.connection_id) == connection.id
         )

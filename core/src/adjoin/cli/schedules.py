@@ -13,12 +13,14 @@ from adjoin.cli._output import print_json, print_table, say
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from adjoin.cli._place import Place
     from adjoin.db.models import Schedule
     from adjoin.sync.timetable import Entry, Timetable
 
 __all__ = ["parse_span", "register"]
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_REMOVED = "schedule.removed"
 _JSON = typer.Option(False, "--json", help="Print the schedules as JSON.")
 _TARGET = typer.Argument(
     metavar="CONNECTION", help="A connection by its name, platform or id; or a job, as `adjoin schedules` names it."
@@ -45,10 +47,14 @@ def schedules(context: typer.Context, as_json: bool = _JSON) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    _with_timetable(lambda timetable, now: _show(timetable.entries(), now, as_json=as_json))
+    from adjoin.cli._place import place_of
+
+    with place_of(context) as place:
+        _show(_timetable(place).entries(), place.now, as_json=as_json)
 
 
 def set_schedule(
+    context: typer.Context,
     target: str = _TARGET,
     cron: str | None = typer.Option(
         None, "--cron", metavar="LINE", help="Five fields: minute hour day month weekday, such as '0 6 * * 1-5'."
@@ -82,36 +88,36 @@ def set_schedule(
         jitter=None if jitter is None else parse_span(jitter, "--jitter"),
         catch_up=None if catch_up is None else CatchUp(catch_up),
     )
-    _with_timetable(lambda timetable, now: _show([timetable.set(target, timing, now=now)], now, as_json=as_json))
+    changed = _change(context, "schedule.set", lambda timetable, now: [timetable.set(target, timing, now=now)])
+    _show(*changed, as_json=as_json)
 
 
-def pause(target: str = _TARGET, as_json: bool = _JSON) -> None:
+def pause(context: typer.Context, target: str = _TARGET, as_json: bool = _JSON) -> None:
     """Let the schedules of a connection or job rest. What they miss meanwhile is not made up for run by run.
 
     Example: adjoin schedules pause meta
     """
-    _with_timetable(lambda timetable, now: _show(timetable.pause(target, now=now), now, as_json=as_json))
+    changed = _change(context, "schedule.paused", lambda timetable, now: timetable.pause(target, now=now))
+    _show(*changed, as_json=as_json)
 
 
-def resume(target: str = _TARGET, as_json: bool = _JSON) -> None:
+def resume(context: typer.Context, target: str = _TARGET, as_json: bool = _JSON) -> None:
     """Let paused schedules go on with their next time.
 
     Example: adjoin schedules resume meta
     """
-    _with_timetable(lambda timetable, now: _show(timetable.resume(target, now=now), now, as_json=as_json))
+    changed = _change(context, "schedule.resumed", lambda timetable, now: timetable.resume(target, now=now))
+    _show(*changed, as_json=as_json)
 
 
-def remove(target: str = _TARGET) -> None:
+def remove(context: typer.Context, target: str = _TARGET) -> None:
     """Delete the schedules of a connection: it is synced by `adjoin sync` only. A job gets its own time back.
 
     Example: adjoin schedules remove meta
     """
-
-    def gone(timetable: Timetable, now: datetime) -> None:
-        for entry in timetable.remove(target):
-            say(f"removed: {entry.target}, {_when(entry.schedule)}")
-
-    _with_timetable(gone)
+    gone, _ = _change(context, _REMOVED, lambda timetable, _: timetable.remove(target))
+    for entry in gone:
+        say(f"removed: {entry.target}, {_when(entry.schedule)}")
 
 
 def parse_span(text: str, option: str) -> timedelta:
@@ -127,13 +133,30 @@ def parse_span(text: str, option: str) -> timedelta:
     return timedelta(seconds=sum(int(number) * _UNITS[unit] for number, unit in parts))
 
 
-def _with_timetable(use: Callable[[Timetable, datetime], None]) -> None:
-    from adjoin.runtime import Runtime
-    from adjoin.settings import load_settings
+def _change(
+    context: typer.Context, action: str, change: Callable[[Timetable, datetime], list[Entry]]
+) -> tuple[list[Entry], datetime]:
+    """Do something about schedules and note it in the audit log; return them, and when that was."""
+    from adjoin.cli._place import place_of
+
+    with place_of(context) as place:
+        entries = change(_timetable(place), place.now)
+        for entry in entries:
+            kind, which = _subject(entry)
+            place.note(action, of=(kind, which), after=None if action == _REMOVED else {"due": _when(entry.schedule)})
+        return entries, place.now
+
+
+def _timetable(place: Place) -> Timetable:
     from adjoin.sync.timetable import Timetable
 
-    with Runtime(load_settings()) as runtime:
-        use(Timetable(runtime.store), runtime.clock.now())
+    return Timetable(place.store, place.workspace_id, jobs=not place.by_token)
+
+
+def _subject(entry: Entry) -> tuple[str, str]:
+    if entry.connection is not None:
+        return "connection", entry.connection.id
+    return "schedule", entry.schedule.id
 
 
 def _show(entries: list[Entry], now: datetime, *, as_json: bool) -> None:

@@ -14,9 +14,12 @@ def register(app: typer.Typer) -> None:
 
 
 def dashboard(
-    port: int = typer.Option(8501, "--port", min=1, max=65535, help="The port on 127.0.0.1."),
+    port: int = typer.Option(8501, "--port", min=1, max=65535, help="The port to listen on."),
+    host: str = typer.Option(
+        "127.0.0.1", "--host", help="The address to listen on; one that others can reach needs ADJOIN_BASE_URL."
+    ),
 ) -> None:
-    """Serve the dashboard on 127.0.0.1 until Ctrl-C.
+    """Serve the dashboard, by default for this computer only, until Ctrl-C.
 
     Example: adjoin dashboard --port 8600
     """
@@ -27,7 +30,7 @@ def dashboard(
     settings = load_settings()
     with Runtime(settings) as runtime:
         runtime.store.check_schema()
-    serve_dashboard(settings, port)
+    serve_dashboard(settings, port, host)
 
 
 def demo(

@@ -13,8 +13,8 @@ from adjoin.cli._work import work_off
 from adjoin.cli.runs import run_as_json, what_to_know
 
 if TYPE_CHECKING:
+    from adjoin.cli._place import Place
     from adjoin.db.models import Connection, Run
-    from adjoin.runtime import Runtime
     from adjoin.sync.choosing import Choice
 
 __all__ = ["parse_day", "register", "sync_connections"]
@@ -28,6 +28,7 @@ def register(app: typer.Typer) -> None:
 
 
 def sync(
+    context: typer.Context,
     platform: str = typer.Option("", "--platform", help="Only the connections of this platform."),
     account: list[str] = typer.Option([], "--account", help="Only this account; may be repeated."),
     dataset: list[str] = typer.Option([], "--dataset", help="Only this dataset; may be repeated."),
@@ -42,13 +43,12 @@ def sync(
 
     Example: adjoin sync --platform meta --since 2026-11-01 --dataset ad_daily
     """
-    from adjoin.runtime import Runtime
-    from adjoin.settings import load_settings
+    from adjoin.cli._place import place_of
 
-    with Runtime(load_settings()) as runtime:
-        asked = _asked(since, until, runtime.clock.now())
+    with place_of(context) as place:
+        asked = _asked(since, until, place.now)
         done = sync_connections(
-            runtime,
+            place,
             platform=platform or None,
             asked=asked,
             accounts=account,
@@ -66,7 +66,7 @@ def sync(
 
 
 def sync_connections(
-    runtime: Runtime,
+    place: Place,
     *,
     platform: str | None = None,
     asked: tuple[date, date] | None = None,
@@ -80,28 +80,27 @@ def sync_connections(
     Each is followed by the runs that have read its older history. An unfinished run that does not read what was asked
     for is worked off first; what was asked for is then read by a run of its own.
     """
-    from adjoin.db.models import DEFAULT_WORKSPACE
     from adjoin.sync.choosing import choose
 
     choices = choose(
-        runtime.store,
-        runtime.connections,
-        workspace_id=DEFAULT_WORKSPACE,
+        place.store,
+        place.runtime.connections,
+        workspace_id=place.workspace_id,
         platform=platform,
         days=asked,
         accounts=accounts,
         datasets=datasets,
     )
-    queued = [(_enqueue(runtime, choice, full=full, quiet=quiet), choice.connection) for choice in choices]
-    work_off(runtime, [run.id for run, _ in queued], quiet=quiet)
+    queued = [(_enqueue(place, choice, full=full, quiet=quiet), choice.connection) for choice in choices]
+    work_off(place, [run.id for run, _ in queued], quiet=quiet)
     done: list[tuple[Run, Connection]] = []
     for run, connection in queued:
-        ended = runtime.runs.get(DEFAULT_WORKSPACE, run.id)
-        done += [(one, connection) for one in (ended, *runtime.runs.backfill_after(ended))]
+        ended = place.runs.get(place.workspace_id, run.id)
+        done += [(one, connection) for one in (ended, *place.runs.backfill_after(ended))]
     return done
 
 
-def _enqueue(runtime: Runtime, choice: Choice, *, full: bool, quiet: bool) -> Run:
+def _enqueue(place: Place, choice: Choice, *, full: bool, quiet: bool) -> Run:
     """Return the queued run that reads what was chosen; those in its way are worked off."""
     from adjoin.db.models import RunTrigger
     from adjoin.sync.asking import Scope, covers
@@ -109,20 +108,22 @@ def _enqueue(runtime: Runtime, choice: Choice, *, full: bool, quiet: bool) -> Ru
     since, until = choice.days or (None, None)
     scope = Scope(since=since, until=until, accounts=choice.accounts, streams=choice.streams, full=full)
     while True:
-        run, new = runtime.runs.enqueue(
-            workspace_id=choice.connection.workspace_id,
+        run, new = place.runtime.runs.enqueue(  # which also tells the workers, who belong to the installation
+            workspace_id=place.workspace_id,
             connection_id=choice.connection.id,
             trigger=RunTrigger.PERSON,
-            now=runtime.clock.now(),
+            now=place.now,
             since=since,
             until=until,
             accounts=choice.accounts,
             streams=choice.streams,
             full=full,
         )
+        if new:
+            place.note("sync.asked", of=("connection", choice.connection.id))
         if new or covers(run, scope):
             return run
-        work_off(runtime, [run.id], quiet=quiet)
+        work_off(place, [run.id], quiet=quiet)
 
 
 def parse_day(text: str, option: str) -> date:

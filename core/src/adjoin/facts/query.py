@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlmodel import col, select
 
 from adjoin.ads.datasets import DATASETS, arrow_schema
-from adjoin.db import Store
+from adjoin.db.access import Access
 from adjoin.db.models import Coverage, FactFile
 from adjoin.errors import BadInput, StoreDamaged, UnknownName
 from adjoin.facts._views import Sources, select_of, sources_of
@@ -45,7 +45,7 @@ class FactQuery:
     today's all the same.
     """
 
-    def __init__(self, store: Store, facts: FactStore, workspace_id: str, *, as_of: datetime | None = None) -> None:
+    def __init__(self, store: Access, facts: FactStore, workspace_id: str, *, as_of: datetime | None = None) -> None:
         """Take the state database, the fact files, and the instant that is asked about: None for now."""
         self.store = store
         self.facts = facts

@@ -91,8 +91,8 @@ def clean(
     return done
 
 
-def forget(store: Store, facts: FactStore, row_ids: Collection[str]) -> int:
-    """Give up superseded rows whose files are damaged, as if their time were over; return how many there were.
+def forget(store: Store, facts: FactStore, row_ids: Collection[str], *, workspace_id: str) -> int:
+    """Give up a workspace's superseded rows whose files are damaged, as if their time were over; return how many.
 
     Figures as of the time in which they counted are refused from then on. Rows that are current are left alone.
     """
@@ -100,7 +100,10 @@ def forget(store: Store, facts: FactStore, row_ids: Collection[str]) -> int:
     for ids in batches(row_ids, _BATCH):
         with store.write() as session:
             query = select(FactFile).where(
-                col(FactFile.id).in_(ids), col(FactFile.superseded_at).is_not(None), FactFile.path != ""
+                FactFile.workspace_id == workspace_id,
+                col(FactFile.id).in_(ids),
+                col(FactFile.superseded_at).is_not(None),
+                FactFile.path != "",
             )
             rows = session.exec(query.with_for_update()).all()
             _forget(session, rows)

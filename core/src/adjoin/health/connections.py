@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from adjoin.ads import v2
-from adjoin.db import Store
+from adjoin.db.access import Access
 from adjoin.db.models import Account, ConnectionState, FactFile
 from adjoin.facts.store import FactStore
 from adjoin.health import checks
@@ -27,7 +27,7 @@ _LATELY = timedelta(days=100)
 
 
 def connection_health(
-    store: Store,
+    store: Access,
     facts: FactStore,
     *,
     now: datetime,

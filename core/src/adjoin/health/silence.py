@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
@@ -129,7 +129,7 @@ def find_shrunk(session: Session, *, now: datetime, workspace_id: str | None) ->
     if workspace_id is not None:
         query = query.where(col(FactFile.workspace_id) == workspace_id)
     found: dict[AccountKey, list[Shrunk]] = defaultdict(list)
-    answered: Any = session.connection().execute(query)
+    answered: Any = session.exec(cast("Any", query))
     for workspace, platform, account, dataset, month, rows, before, since in answered:
         one = Shrunk(dataset=dataset, month=month, rows=rows, before=before, since=since)
         found[workspace, platform, account].append(one)
@@ -150,7 +150,7 @@ def _files(
     if workspace_id is not None:
         query = query.where(col(FactFile.workspace_id) == workspace_id)
     found: dict[tuple[AccountKey, str], list[_File]] = defaultdict(list)
-    answered: Any = session.connection().execute(query)
+    answered: Any = session.exec(cast("Any", query))
     for workspace, platform, account, dataset, *file in answered:
         found[(workspace, platform, account), dataset].append(_File(*file))
     return found
@@ -164,7 +164,7 @@ def _read_until(session: Session, asked: Sequence[tuple[AccountKey, str]]) -> di
     for place in range(0, len(asked), _AT_ONCE):
         some = [(*account, dataset) for account, dataset in asked[place : place + _AT_ONCE]]
         query = sa.select(*columns, sa.func.max(col(Coverage.day))).where(sa.tuple_(*columns).in_(some))
-        answered: Any = session.connection().execute(query.group_by(*columns))
+        answered: Any = session.exec(cast("Any", query.group_by(*columns)))
         for workspace, platform, account, dataset, day in answered:
             found[(workspace, platform, account), dataset] = day
     return found
@@ -213,5 +213,5 @@ def _without_running_campaign(session: Session, accounts: Sequence[AccountKey]) 
         .where(sa.tuple_(*columns).in_(accounts), col(Entity.kind) == EntityKind.CAMPAIGN)
         .group_by(*columns)
     )
-    answered: Any = session.connection().execute(query)
+    answered: Any = session.exec(cast("Any", query))
     return {(workspace, platform, account) for workspace, platform, account, running in answered if not running}

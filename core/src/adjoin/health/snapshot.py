@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
@@ -147,7 +147,7 @@ def _add_slices(session: Session, found: Collection[Snapshot]) -> None:
         .group_by(*key)
         .order_by(*key)
     )
-    answered: Any = session.connection().execute(failed)
+    answered: Any = session.exec(cast("Any", failed))
     for run_id, account_id, kind, parts, error in answered:
         failure = Failure(account_id=account_id, kind=kind or "", parts=parts, error=error or "")
         by_run[run_id].failures.setdefault(run_id, []).append(failure)
@@ -156,7 +156,7 @@ def _add_slices(session: Session, found: Collection[Snapshot]) -> None:
         .where(mine, col(Slice.asked_at).is_not(None))
         .group_by(col(Slice.run_id))
     )
-    answered = session.connection().execute(clocks)
+    answered = session.exec(cast("Any", clocks))
     told: dict[str, timedelta] = {run_id: asked - started for run_id, asked, started in answered if asked and started}
     for one in found:
         one.ahead = next((told[run.id] for run in one.current if run.id in told), timedelta(0))

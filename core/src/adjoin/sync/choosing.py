@@ -9,7 +9,7 @@ from datetime import date
 from sqlmodel import col, select
 
 from adjoin.ads import v2
-from adjoin.db import Store
+from adjoin.db.access import Access
 from adjoin.db.models import Account, Connection
 from adjoin.errors import BadInput, UnknownName, UsageError
 from adjoin.sync.connections import Connections
@@ -28,7 +28,7 @@ class Choice:
 
 
 def choose(
-    store: Store,
+    store: Access,
     connections: Connections,
     *,
     workspace_id: str,
@@ -83,7 +83,7 @@ def _check_datasets(described: Sequence[v2.Description], datasets: Collection[st
 
 
 def _owned(
-    store: Store,
+    store: Access,
     connections: Connections,
     workspace_id: str,
     chosen: Sequence[Connection],

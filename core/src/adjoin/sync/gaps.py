@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from adjoin.ads import v2
-from adjoin.db import Store
+from adjoin.db.access import Access
 from adjoin.db.models import Account, Connection, Coverage, Run, Slice, SliceState
 from adjoin.errors import UnknownName
 from adjoin.sync.asking import active_run
@@ -75,7 +75,7 @@ class Calendar:
 
 
 def calendars(
-    store: Store,
+    store: Access,
     describe: Callable[[str], v2.Description],
     *,
     workspace_id: str,

@@ -18,6 +18,7 @@ from adjoin.sync.leaving import is_staying
 
 if TYPE_CHECKING:
     from adjoin.db import Store
+    from adjoin.db.access import Access
 
 __all__ = [
     "BACKOFF",
@@ -70,7 +71,7 @@ def retry_time(tries: int, *, now: datetime, wait: timedelta = timedelta(0)) -> 
     return now + max(BACKOFF[tries], wait) if tries < len(BACKOFF) else None
 
 
-def missing_from(store: Store, workspace_id: str, run_id: str) -> list[Missing]:
+def missing_from(store: Access, workspace_id: str, run_id: str) -> list[Missing]:
     """Return what an ended run did not bring in, newest days first."""
     query = select(Slice).where(
         col(Slice.workspace_id) == workspace_id,

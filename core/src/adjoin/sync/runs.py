@@ -27,7 +27,7 @@ from adjoin.sync.taking import CANCELLED, Attempt, CancelAsked, begin, cancel, i
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from adjoin.db import Store
+    from adjoin.db.access import Access
 
 __all__ = ["PRIORITY", "Attempt", "CancelAsked", "RunBook"]
 
@@ -43,7 +43,7 @@ _ENDINGS = {
 class RunBook:
     """Runs and slices in the store. All methods block; call them in a thread from a coroutine."""
 
-    def __init__(self, store: Store, *, per_workspace: int = 20) -> None:
+    def __init__(self, store: Access, *, per_workspace: int = 20) -> None:
         self._store = store
         self._per_workspace = per_workspace
 

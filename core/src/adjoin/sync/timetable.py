@@ -15,7 +15,7 @@ from adjoin.sync.job_board import AS_OFFERED
 from adjoin.sync.slots import LONGEST, first_slot, park, unpark
 
 if TYPE_CHECKING:
-    from adjoin.db import Store
+    from adjoin.db.access import Access
 
 __all__ = ["SHORTEST", "Entry", "Timetable", "Timing"]
 
@@ -55,15 +55,17 @@ class Entry:
 
 
 class Timetable:
-    """The schedules of a workspace. All methods block.
+    """The schedules of a workspace; those of jobs, which serve all of them, are in the default one. All methods block.
 
     A target is a connection by its id, its label or its platform, or a job by its name. UnknownName when there is no
     such thing, BadInput when several are meant.
     """
 
-    def __init__(self, store: Store, workspace_id: str = DEFAULT_WORKSPACE) -> None:
+    def __init__(self, store: Access, workspace_id: str = DEFAULT_WORKSPACE, *, jobs: bool = True) -> None:
+        """Without `jobs` only the schedules of connections are there: the others are not the workspace's to change."""
         self._store = store
         self._workspace_id = workspace_id
+        self._mine = [col(Schedule.workspace_id) == workspace_id, *(() if jobs else (col(Schedule.job).is_(None),))]
 
     def entries(self) -> list[Entry]:
         """Return all schedules: those of connections first, by what comes next."""
@@ -74,7 +76,7 @@ class Timetable:
                 (col(Connection.workspace_id) == col(Schedule.workspace_id))
                 & (col(Connection.id) == col(Schedule.connection_id)),
             )
-            .where(col(Schedule.workspace_id) == self._workspace_id)
+            .where(*self._mine)
             .order_by(col(Schedule.job).is_not(None), col(Schedule.next_run_at), col(Schedule.id))
         )
         with self._store.read() as session:
@@ -134,7 +136,7 @@ class Timetable:
 
     def _find(self, session: Session, target: str) -> tuple[Connection | None, list[Schedule]]:
         """Return the connection that is meant, None for a job, and the schedules."""
-        mine = select(Schedule).where(col(Schedule.workspace_id) == self._workspace_id)
+        mine = select(Schedule).where(*self._mine)
         jobs = list(session.exec(mine.where(col(Schedule.job) == target).with_for_update()).all())
         if jobs:
             return None, jobs
