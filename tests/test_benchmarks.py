@@ -75,3 +75,9 @@ def test_workers_are_measured_against_each_other() -> None:
     found = _run("workers.py", "--connections", "2", "--latency", "1", "--workers", "1", "2")
     assert found["wrong"] == []
     assert found["workers"]["1"]["rows"] == found["workers"]["2"]["rows"] > 0
+
+
+def test_the_gate_knows_everybody() -> None:
+    """By one query at most, and none for what they may do."""
+    figures = _run("gate.py", "--sessions", "40", "--requests", "40", "--limit", "1e9")
+    assert set(figures) == {"session asked", "session known", "gate asked", "gate known"}

@@ -203,6 +203,10 @@ def test_without_an_installation_it_says_what_to_run(adjoin, command):
     assert "adjoin init" in answer.err
 
 
+#: What is sealed for a browser to bring back within minutes, and stands in no column.
+PASSING = {"external sign-in"}
+
+
 def test_whatever_the_source_seals_has_a_column():
     """Each `purpose=` that is sealed anywhere is the purpose of a column, so that a new key leaves nothing out."""
     files = sorted(
@@ -227,7 +231,7 @@ def test_whatever_the_source_seals_has_a_column():
                 declared.add(first.value if isinstance(first, ast.Constant) else known.get(ast.unparse(first)))
     assert unclear == []
     assert "credential" in sealed
-    assert sealed <= declared
+    assert sealed - PASSING <= declared
 
 
 def _constants(tree: ast.Module) -> dict[str, str]:

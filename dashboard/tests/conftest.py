@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -11,10 +13,15 @@ from pathlib import Path
 import pytest
 import streamlit as st
 
+from adjoin.access import workspaces
+from adjoin.access.actors import SYSTEM
+from adjoin.access.signed_in import SignedIn
 from adjoin.clock import ManualClock
+from adjoin.db.people import User
+from adjoin_dashboard import session_guard
 from adjoin_dashboard.context import Context, make_context
 from adjoin_dashboard.host import Host, open_host, serving
-from adjoin_dashboard.testing import KnownAccount, KnownDay, make_store
+from adjoin_dashboard.testing import KnownAccount, KnownDay, make_store, sign_in, visiting
 
 NOW = datetime(2026, 11, 21, 5, 14, tzinfo=UTC)
 TODAY = date(2026, 11, 21)
@@ -66,16 +73,77 @@ def home(tmp_path: Path, accounts: list[KnownAccount]) -> Path:
 
 @pytest.fixture
 def host(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
-    """The host of the store, as `current_host` returns it."""
+    """The host of the store, as `current_host` returns it. An owner of the workspace visits the pages that are run."""
     monkeypatch.delenv("ADJOIN_DATABASE_URL", raising=False)
     monkeypatch.delenv("ADJOIN_DISABLE", raising=False)
-    with open_host(home, clock=ManualClock(NOW)) as opened, serving(opened):
+    with (
+        open_host(home, clock=ManualClock(NOW)) as opened,
+        serving(opened),
+        visiting(sign_in(opened.store, now=NOW).session.id),
+    ):
         yield opened
 
 
 @pytest.fixture
-def page_context(host: Host) -> Iterator[Context]:
+def signed_in(host: Host) -> SignedIn:
+    """Who visits the pages."""
+    found = host.still_in(session_guard.current_session_id())
+    assert found is not None
+    return found
+
+
+@pytest.fixture
+def page_context(host: Host, signed_in: SignedIn) -> Iterator[Context]:
     """The context of a page."""
-    made = make_context(host)
+    made = make_context(host, signed_in)
     yield made
     made.close()
+
+
+@dataclass(frozen=True)
+class People:
+    """Members of two workspaces, who have just signed in.
+
+    Of the default one: ada (owner), bob (admin), cy (analyst), dee (viewer). Eve owns the other one, `theirs`.
+    """
+
+    host: Host
+    sessions: dict[str, str]
+    ids: dict[str, str]
+    theirs: str
+
+    def context(self, name: str) -> Context:
+        """What pages get when somebody visits them."""
+        found = self.host.still_in(self.sessions[name])
+        assert found is not None
+        return make_context(self.host, found, address="192.0.2.7")
+
+    @contextmanager
+    def visit(self, name: str, *, later: timedelta = timedelta()) -> Iterator[None]:
+        """Have pages that are run visited by somebody, so much later than now."""
+        assert isinstance(self.host.clock, ManualClock)
+        self.host.clock.advance(later.total_seconds())
+        with visiting(self.sessions[name], address="192.0.2.7"):
+            yield
+
+
+@pytest.fixture
+def people(host: Host) -> People:
+    """People with roles, in two workspaces."""
+    with host.store.write() as session:
+        eve = User(email="eve@example.com", name="Eve", email_verified_at=NOW, created_at=NOW)
+        session.add(eve)
+        session.flush()
+        theirs = workspaces.create(session, name="Theirs", owner_id=eve.id, by=SYSTEM, now=NOW).id
+    roles = {"ada": "owner", "bob": "admin", "cy": "analyst", "dee": "viewer"}
+    found = {
+        name: sign_in(host.store, now=NOW, email=f"{name}@example.com", role=role).session
+        for name, role in roles.items()
+    }
+    found["eve"] = sign_in(host.store, now=NOW, email="eve@example.com", role="owner", workspace_id=theirs).session
+    return People(
+        host,
+        {name: one.id for name, one in found.items()},
+        {name: one.user_id for name, one in found.items()},
+        theirs,
+    )

@@ -23,6 +23,9 @@ from adjoin_dashboard.navigation import Collected, collect
 from adjoin_dashboard.plugins.model import plugin_lines
 from adjoin_dashboard.server import SITE
 
+#: The pages that ship with the dashboard.
+OWN = ["overview", "health", "connections", "runs", "members", "api-keys", "audit", "workspace", "plugins"]
+
 
 class Contributor:
     """A plugin with the pages that it is given, or with an error in their place."""
@@ -56,7 +59,7 @@ def paths(collected: Collected) -> list[str]:
 
 def test_own_pages_come_through_the_contract(kernel: Kernel) -> None:
     """Overview, Sync runs and Plugins are pages of a plugin like any other's."""
-    assert paths(collect(kernel, "owner")) == ["overview", "health", "runs", "plugins"]
+    assert paths(collect(kernel, "owner")) == OWN
 
 
 def test_the_entry_point_is_light() -> None:
@@ -80,7 +83,7 @@ def test_pages_of_plugins_have_their_name_in_the_address(kernel: Kernel) -> None
     """Two plugins may both have a page called `report`."""
     for name in ("alpha", "beta"):
         kernel.add(name, "surface", 1, Contributor(page("report")))
-    assert paths(collect(kernel, "owner"))[4:] == ["p-alpha-report", "p-beta-report"]
+    assert paths(collect(kernel, "owner"))[len(OWN) :] == ["p-alpha-report", "p-beta-report"]
 
 
 @pytest.mark.parametrize("error", [RuntimeError("boom"), SystemExit(3)])
@@ -88,7 +91,7 @@ def test_a_plugin_that_cannot_list_its_pages_is_a_problem_of_its_own(kernel: Ker
     """The others stay, and the message names the plugin."""
     kernel.add("faulty", "surface", 1, Contributor(error=error))
     collected = collect(kernel, "owner")
-    assert paths(collected) == ["overview", "health", "runs", "plugins"]
+    assert paths(collected) == OWN
     assert [plugin for plugin, _ in collected.problems] == ["faulty"]
 
 
@@ -97,7 +100,7 @@ def test_a_slug_that_is_no_address_is_a_problem(kernel: Kernel, slug: str) -> No
     """The page is left out and said, instead of breaking the menu."""
     kernel.add("odd", "surface", 1, Contributor(page(slug)))
     collected = collect(kernel, "owner")
-    assert len(collected.pages) == 4
+    assert len(collected.pages) == len(OWN)
     assert "slug" in collected.problems[0][1]
 
 
@@ -105,7 +108,7 @@ def test_a_slug_that_comes_twice_is_a_problem(kernel: Kernel) -> None:
     """The first one stays."""
     kernel.add("twice", "surface", 1, Contributor(page("one"), page("one")))
     collected = collect(kernel, "owner")
-    assert paths(collected)[4:] == ["p-twice-one"]
+    assert paths(collected)[len(OWN) :] == ["p-twice-one"]
     assert "taken" in collected.problems[0][1]
 
 
@@ -183,9 +186,3 @@ def test_stopping_is_no_error(host: Host) -> None:
     opened = first_page(host, render)
     assert not opened.error
     assert [text.value for text in opened.text] == ["only this"]
-
-
-def test_the_page_says_that_there_is_no_sign_in(host: Host) -> None:
-    """Whoever opens the dashboard can read that it is for this computer only."""
-    opened = AppTest.from_file(str(SITE / "app.py"), default_timeout=30).run()
-    assert "no sign-in yet" in opened.sidebar.caption[0].value

@@ -27,7 +27,7 @@ from adjoin_dashboard.host import Host, open_host, serving
 from adjoin_dashboard.overview.model import Period
 from adjoin_dashboard.overview.source import Question, load, load_csv
 from adjoin_dashboard.server import SITE
-from adjoin_dashboard.testing import KnownAccount, KnownDay, make_store
+from adjoin_dashboard.testing import KnownAccount, KnownDay, make_store, sign_in, visiting
 
 NOW = datetime(2026, 11, 21, 5, 14, tzinfo=UTC)
 TODAY = date(2026, 11, 21)
@@ -276,14 +276,19 @@ def test_new_data_is_another_question(page_context: Context, host: Host) -> None
         run = session.get_one(Run, (DEFAULT_WORKSPACE, "r-meta"))
         run.finished_at = host.clock.now() + timedelta(seconds=1)
         session.add(run)
-    assert make_context(host).data_version != before
+    assert make_context(host, page_context.signed_in).data_version != before
 
 
 def test_a_platform_without_plugin_is_shown_all_the_same(tmp_path: Path, accounts: list[KnownAccount]) -> None:
     """Figures stay when a plugin goes."""
     gone = [KnownAccount(platform="old_ads", account_id="1", name="A", days=accounts[0].days)]
-    make_store(tmp_path, gone, now=NOW).close()
-    with open_host(tmp_path, clock=ManualClock(NOW)) as opened, serving(opened):
+    with make_store(tmp_path, gone, now=NOW) as store:
+        issued = sign_in(store, now=NOW)
+    with (
+        open_host(tmp_path, clock=ManualClock(NOW)) as opened,
+        serving(opened),
+        visiting(issued.session.id),
+    ):
         page = open_page()
     assert values(page)["Spend"] == "€600"
     assert "Old Ads" in str(page.dataframe[0].value)

@@ -18,8 +18,11 @@ def script() -> None:
     from adjoin_dashboard.context import make_context
     from adjoin_dashboard.host import current_host
     from adjoin_dashboard.runs.view import render
+    from adjoin_dashboard.session_guard import current_visitor
 
-    render(make_context(current_host()))
+    signed_in = current_visitor()
+    assert signed_in is not None
+    render(make_context(current_host(), signed_in))
 
 
 def open_page() -> AppTest:

@@ -12,11 +12,31 @@ from adjoin.errors import BadInput, NotInitialised
 from adjoin_dashboard.server import SITE, serve
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::", "example.org", ""])
-def test_it_does_not_listen_where_others_can_reach_it(tmp_path: Path, host: str) -> None:
-    """Without sign-in that would give the data away; the message says what to do instead."""
-    with pytest.raises(BadInput, match=r"only listens on 127\.0\.0\.1.*ssh -L 8501"):
+@pytest.fixture(autouse=True)
+def _no_base_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ADJOIN_BASE_URL", "ADJOIN_DATABASE_URL", "ADJOIN_PROXIES"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::"])
+def test_where_others_can_reach_it_it_must_know_its_name(tmp_path: Path, host: str) -> None:
+    """Else it could not tell its own pages from others'; the message says what to do."""
+    with pytest.raises(BadInput, match=r"ADJOIN_BASE_URL=https://.*ssh -L 8501"):
         serve(tmp_path, host=host)
+
+
+@pytest.mark.parametrize("host", ["example.org", "", "127.0.0.1:80"])
+def test_a_name_is_no_address_to_listen_on(tmp_path: Path, host: str) -> None:
+    """It takes one of this computer's addresses."""
+    with pytest.raises(BadInput, match=r"is no address to listen on"):
+        serve(tmp_path, host=host)
+
+
+def test_with_its_name_it_listens_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next thing that lacks is the store."""
+    monkeypatch.setenv("ADJOIN_BASE_URL", "https://ads.example.com")
+    with pytest.raises(NotInitialised):
+        serve(tmp_path, host="0.0.0.0", port=0)
 
 
 def test_a_taken_port_is_said_with_another_one(tmp_path: Path) -> None:
@@ -45,6 +65,7 @@ def test_a_home_without_store_says_how_to_make_one(tmp_path: Path, monkeypatch: 
 def test_what_the_pages_need_is_beside_the_script() -> None:
     """The font, its licence, the logo and the configuration are part of the package."""
     found = {path.name for path in (SITE / "static").iterdir()}
-    assert found == {"icon.png", "inter-OFL.txt", "inter-latin.woff2", "logo-dark.svg", "logo-light.svg"}
+    icons = {"icon.png", "logo-dark.svg", "logo-light.svg"}
+    assert found == icons | {"door.css", "door.js", "inter-OFL.txt", "inter-latin.woff2"}
     fonts = tomllib.loads((SITE / ".streamlit" / "config.toml").read_text(encoding="utf-8"))["theme"]["fontFaces"]
     assert [font["url"] for font in fonts] == ["app/static/inter-latin.woff2"]

@@ -12,7 +12,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -23,9 +22,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from adjoin.db.tables import PluginTables, upgrade_tables
-from adjoin.kernel import Kernel
-from adjoin_dashboard.testing import KnownAccount, KnownDay, make_store
+from adjoin_dashboard.testing import KnownAccount, KnownDay, make_store, sign_in
 
 FIRST, LAST = date(2025, 1, 1), date(2025, 3, 31)
 NOW = datetime(2025, 4, 1, 4, 14, tzinfo=UTC)
@@ -101,10 +98,11 @@ _PLUGINS = {
 
 @dataclass(frozen=True, slots=True)
 class Dashboard:
-    """A dashboard that is being served: where, and whose data."""
+    """A dashboard that is being served: where, whose data, and the token of an owner's session."""
 
     address: str
     home: Path
+    token: str
 
 
 def _chromium() -> str:
@@ -154,9 +152,8 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
         KnownAccount(platform="meta", account_id="act_2", name="Nordlicht UK", days=_days(12), currency="GBP"),
         KnownAccount(platform="zeta", account_id="z-1", name="Zeta *Shop*", days=_days(9)),
     ]
-    with make_store(home, accounts, now=NOW) as store, closing(Kernel.load()) as kernel:
-        reports = upgrade_tables(store, PluginTables.of_kernel(kernel))
-        assert {one.state for one in reports} <= {"ok"}, reports
+    with make_store(home, accounts, now=NOW) as store:
+        token = sign_in(store, now=datetime.now(UTC)).token  # the server goes by the machine's clock
     plugins = tmp_path_factory.mktemp("plugins")
     for name, source in _PLUGINS.items():
         _install(plugins, name, source)
@@ -178,7 +175,7 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
         try:
             address = server.stdout.readline().strip()
             assert address, f"the server did not start:\n{log.read_text(encoding='utf-8')}"
-            yield Dashboard(address, home)
+            yield Dashboard(address, home, token)
         finally:
             server.send_signal(signal.SIGTERM)
             try:
@@ -234,7 +231,7 @@ def look() -> dict[str, Any]:
 
 @pytest.fixture
 def visit(browser: Browser, dashboard: Dashboard, look: dict[str, Any]) -> Iterator[Visit]:
-    """A fresh visitor, with what the browser complains about and which other hosts it asks."""
+    """A fresh visitor who is signed in, with what the browser complains about and which other hosts it asks."""
     settings: dict[str, Any] = {
         "viewport": {"width": 1440, "height": 1000},
         "locale": "en-GB",
@@ -242,6 +239,7 @@ def visit(browser: Browser, dashboard: Dashboard, look: dict[str, Any]) -> Itera
         "reduced_motion": "reduce",
     }
     context = browser.new_context(**(settings | look))
+    context.add_cookies([{"name": "adjoin_session", "value": dashboard.token, "url": dashboard.address}])
     page = context.new_page()
     visitor = Visit(page, dashboard, [], [])
     ours = (dashboard.address, dashboard.address.replace("http", "ws"), "data:", "blob:")

@@ -7,19 +7,23 @@ import json
 import re
 import urllib.error
 import urllib.request
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
+from adjoin.access.sessions import Sessions
+from adjoin.clock import SystemClock
 from adjoin.db import Store
 from adjoin.db.models import DEFAULT_WORKSPACE, Run, RunState, RunTrigger
 from adjoin.facts.query import FactQuery
 from adjoin.facts.report import report
 from adjoin.facts.store import FactStore
 from adjoin_dashboard import numbers
+from adjoin_dashboard.testing import sign_in
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Dashboard, Visit
@@ -177,9 +181,37 @@ def test_a_button_that_raises_shows_an_error_too(visit: Visit) -> None:
 
 
 def test_routes_of_plugins_are_served_beside_the_pages(dashboard: Dashboard) -> None:
-    """Below the plugin's name, so that no plugin answers for another."""
-    with urllib.request.urlopen(f"{dashboard.address}/x/faulty/ping") as answer:
+    """Below the plugin's name, so that no plugin answers for another; for who is signed in."""
+    asked = urllib.request.Request(f"{dashboard.address}/x/faulty/ping")
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(asked)
+    assert refused.value.code == 401
+    refused.value.close()
+    asked.add_header("Cookie", f"adjoin_session={dashboard.token}")
+    with urllib.request.urlopen(asked) as answer:
         assert answer.read() == b"pong"
+
+
+def test_who_was_signed_out_elsewhere_is_locked_out_on_the_next_click(browser: Browser, dashboard: Dashboard) -> None:
+    """The figures go, a link leads to the sign-in, and the pictures of the page are gone as well."""
+    with Store.open(f"sqlite:///{dashboard.home / 'adjoin.db'}") as store:
+        issued = sign_in(store, now=datetime.now(UTC), email="bob@example.com", role="viewer")
+        context = browser.new_context()
+        context.add_cookies([{"name": "adjoin_session", "value": issued.token, "url": dashboard.address}])
+        page = context.new_page()
+        page.goto(dashboard.address)
+        expect(page.get_by_text("Signed in as Bob")).to_be_visible(timeout=30_000)
+        expect(page.get_by_test_id("stMetric").first).to_be_visible(timeout=30_000)
+        icon = page.locator("head link[href*='/media/']").first.get_attribute("href") or ""
+        address = urljoin(dashboard.address, icon)
+        assert context.request.get(address).status == 200
+        Sessions(store, SystemClock()).end_all(issued.session.user_id)
+    page.get_by_role("link", name="Sync runs").click()
+    expect(page.get_by_role("heading", name="Your session has ended")).to_be_visible(timeout=30_000)
+    expect(page.get_by_test_id("stMetric")).to_have_count(0)
+    expect(page.get_by_role("link", name="Sign in")).to_have_attribute("target", "_self")
+    assert context.request.get(address).status == 401
+    context.close()
 
 
 def test_a_plugin_that_cannot_list_its_pages_is_named(visit: Visit) -> None:

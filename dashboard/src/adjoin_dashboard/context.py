@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
-from sqlmodel import select
+from sqlmodel import col, select
 
-from adjoin.db.models import DEFAULT_WORKSPACE, Account, FactFile, Run
+from adjoin.access.actors import Actor
+from adjoin.access.permissions import Permission
+from adjoin.access.signed_in import SignedIn
+from adjoin.db.models import Account, FactFile, Run
+from adjoin.db.scope import Scope
+from adjoin.errors import Forbidden
 from adjoin.facts.query import FactQuery
 from adjoin.surface.v1 import Role
 from adjoin_dashboard.host import Host
@@ -21,17 +26,41 @@ __all__ = ["Context", "data_version", "make_context"]
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """One workspace, seen by one visitor. `host` and `data_version` are no part of the contract for plugins."""
+    """One workspace, seen by one member of it.
+
+    Part of the contract for plugins is what `surface.v1.PageContext` names; the rest is for Adjoin's own pages.
+    `address` is the network address of who looks.
+    """
 
     host: Host
+    signed_in: SignedIn
     workspace_id: str
     role: Role
     currency: str
     time_zone: str
+    address: str = ""
+
+    @cached_property
+    def store(self) -> Scope:
+        """The state of this workspace and no other: `with context.store.read() as session`."""
+        return self.host.store.scoped(self.workspace_id, self.signed_in.user_id)
+
+    @cached_property
+    def actor(self) -> Actor:
+        """Who acts, for the functions of `adjoin.access` and the audit log."""
+        return Actor.user(self.signed_in.user_id, address=self.address)
+
+    def may(self, permission: Permission) -> bool:
+        """Say whether they may do it here. Costs no query; what is done asks again, in its transaction."""
+        return self.signed_in.may(permission)
 
     @cached_property
     def facts(self) -> FactQuery:
-        return self.host.query(self.workspace_id)
+        return self.query()
+
+    def query(self) -> FactQuery:
+        """Return another reader of the workspace's facts, for a thread or a time of its own. Close it when done."""
+        return FactQuery(self.store, self.host.runtime.facts, self.workspace_id)
 
     @cached_property
     def data_version(self) -> str:
@@ -50,19 +79,26 @@ class Context:
             self.facts.close()
 
 
-def make_context(host: Host, workspace_id: str = DEFAULT_WORKSPACE) -> Context:
-    """Return the context of a workspace.
+def make_context(host: Host, signed_in: SignedIn, *, address: str = "") -> Context:
+    """Return the context of the workspace that somebody looks at. Raises Forbidden where they have none.
 
     Amounts are shown in the currency, and days counted in the zone, that most of its accounts have.
     """
-    with host.store.read() as session:
-        rows = session.exec(
-            select(Account.currency, Account.time_zone).where(Account.workspace_id == workspace_id)
-        ).all()
-    return Context(
+    if signed_in.workspace_id is None or signed_in.role is None:
+        raise Forbidden("no workspace is chosen: choose one of yours, or ask an owner to invite you")
+    context = Context(
         host=host,
-        workspace_id=workspace_id,
-        role="owner",  # until there is sign-in, whoever can reach this machine's own address owns it
+        signed_in=signed_in,
+        workspace_id=signed_in.workspace_id,
+        role=signed_in.role.value,
+        currency="USD",
+        time_zone="UTC",
+        address=address,
+    )
+    with context.store.read() as session:
+        rows = session.exec(select(Account.currency, Account.time_zone)).all()
+    return replace(
+        context,
         currency=_commonest([row[0] for row in rows], "USD"),
         time_zone=_commonest([row[1] for row in rows], "UTC"),
     )
@@ -70,13 +106,9 @@ def make_context(host: Host, workspace_id: str = DEFAULT_WORKSPACE) -> Context:
 
 def data_version(context: Context) -> str:
     """Return a text that changes whenever data of the workspace is committed: by each account and run."""
-    with context.host.store.read() as session:
-        ended = session.exec(select(sa.func.max(Run.finished_at)).where(Run.workspace_id == context.workspace_id)).one()
-        committed = session.exec(
-            select(sa.func.max(FactFile.created_at), sa.func.count()).where(
-                FactFile.workspace_id == context.workspace_id
-            )
-        ).one()
+    with context.store.read() as session:
+        ended = session.exec(select(sa.func.max(Run.finished_at))).one()
+        committed = session.exec(select(sa.func.max(FactFile.created_at), sa.func.count(col(FactFile.id)))).one()
     return f"{ended} {committed[0]} {committed[1]}"
 
 

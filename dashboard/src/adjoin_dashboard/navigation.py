@@ -18,6 +18,8 @@ from adjoin.kernel import Kernel
 from adjoin.surface import v1
 from adjoin_dashboard.context import Context, make_context
 from adjoin_dashboard.host import current_host
+from adjoin_dashboard.session_guard import current_address, current_visitor
+from adjoin_dashboard.visitors import show_ended, show_no_workspace, show_visitor
 
 __all__ = ["Collected", "Placed", "collect", "draw", "draw_page", "show_failure"]
 
@@ -29,6 +31,8 @@ HOUSE = "dashboard"
 _STATIC = Path(__file__).parent / "site" / "static"
 _ROLES: tuple[str, ...] = get_args(v1.Role)
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+#: Streamlit writes white on the theme's main colour, which in the dark is too light to be read on.
+_DARK_BUTTONS = '<style>[data-testid^="stBaseButton-primary"]:enabled { color: #0F1420 !important; }</style>'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,11 +72,17 @@ def collect(kernel: Kernel, role: v1.Role) -> Collected:
 
 def draw() -> None:
     """Draw the dashboard for one visitor: the menu, and the page that is open."""
-    st.set_page_config(page_title="Adjoin", page_icon=_STATIC / "icon.png", layout="wide")
-    st.logo(_STATIC / f"logo-{'dark' if st.context.theme.type == 'dark' else 'light'}.svg", size="large")
     host = current_host()
     try:
-        context = make_context(host)
+        visitor = current_visitor(host)  # before anything is drawn: pictures are for whom they are drawn
+        _dress()
+        if visitor is None:
+            show_ended()
+            return
+        if show_visitor(host, visitor) is None:
+            show_no_workspace(host, visitor)
+            return
+        context = make_context(host, visitor, address=current_address())
     except AdjoinError as error:
         st.error(f"The store cannot be read. {error}", icon=":material/error:")
         return
@@ -84,15 +94,18 @@ def draw() -> None:
         )
         return
     opened = st.navigation(_sections(collected.pages, context), position="sidebar", expanded=True)
-    with st.sidebar:
-        st.caption(
-            ":material/lock_open: Local mode: this page has no sign-in yet, so it answers only to this computer "
-            "(127.0.0.1)."
-        )
     try:
         opened.run()
     finally:
         context.close()
+
+
+def _dress() -> None:
+    st.set_page_config(page_title="Adjoin", page_icon=_STATIC / "icon.png", layout="wide")
+    dark = st.context.theme.type == "dark"
+    st.logo(_STATIC / f"logo-{'dark' if dark else 'light'}.svg", size="large")
+    if dark:
+        st.html(_DARK_BUTTONS)
 
 
 def draw_page(placed: Placed, context: Context) -> None:

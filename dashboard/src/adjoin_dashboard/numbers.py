@@ -43,6 +43,7 @@ _SIGNS = {
     "TRY": "₺",
     "USD": "$",
 }
+_LINKED = re.compile(r"(?:www(?=\.)|:(?=//)|(?<=\S)@(?=\S))", re.IGNORECASE)
 _WITHOUT_CENTS = frozenset({"CLP", "JPY", "KRW", "VND"})
 _STEPS = ((Decimal(10**9), "bn"), (Decimal(10**6), "M"), (Decimal(10**3), "k"))
 _MICROS = Decimal(10**6)
@@ -133,8 +134,11 @@ def duration(length: timedelta) -> str:
 
 
 def escaped(text: str) -> str:
-    """Return text so that Streamlit's Markdown shows it as it is: names come from platforms, "$" begins a formula."""
-    return re.sub(r"([\\`*_{}\[\]()#+!|<>~$:])", r"\\\1", text)
+    """Return text so that Streamlit's Markdown shows it as it is: names come from platforms, "$" begins a formula.
+
+    What looks like an address would become a link whoever wrote it; a sign that is not seen keeps it from that.
+    """
+    return re.sub(r"([\\`*_{}\[\]()#+!|<>~$:])", r"\\\1", _LINKED.sub("\\g<0>\u2060", text))
 
 
 def _number(value: Decimal, digits: int, *, compact: bool) -> str:

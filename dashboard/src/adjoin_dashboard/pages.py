@@ -31,8 +31,38 @@ def _health(context: Context) -> None:
     render(context)
 
 
+def _connections(context: Context) -> None:
+    from adjoin_dashboard.connections.view import render
+
+    render(context)
+
+
 def _plugins(context: Context) -> None:
     from adjoin_dashboard.plugins.view import render
+
+    render(context)
+
+
+def _members(context: Context) -> None:
+    from adjoin_dashboard.members.view import render
+
+    render(context)
+
+
+def _api_keys(context: Context) -> None:
+    from adjoin_dashboard.api_keys.view import render
+
+    render(context)
+
+
+def _audit(context: Context) -> None:
+    from adjoin_dashboard.audit.view import render
+
+    render(context)
+
+
+def _workspace(context: Context) -> None:
+    from adjoin_dashboard.workspace.view import render
 
     render(context)
 
@@ -54,7 +84,42 @@ _PAGES = (
         icon=":material/monitor_heart:",
         order=40,
     ),
+    v1.Page(
+        slug="connections",
+        title="Connections",
+        render=_connections,
+        section="Data",
+        icon=":material/link:",
+        order=45,
+    ),
     v1.Page(slug="runs", title="Sync runs", render=_runs, section="Data", icon=":material/sync:", order=50),
+    v1.Page(slug="members", title="Members", render=_members, section="Admin", icon=":material/group:", order=60),
+    v1.Page(
+        slug="api-keys",
+        title="API keys",
+        render=_api_keys,
+        section="Admin",
+        icon=":material/key:",
+        order=65,
+        role="analyst",
+    ),
+    v1.Page(
+        slug="audit",
+        title="Audit log",
+        render=_audit,
+        section="Admin",
+        icon=":material/history:",
+        order=70,
+        role="admin",
+    ),
+    v1.Page(
+        slug="workspace",
+        title="Workspace",
+        render=_workspace,
+        section="Admin",
+        icon=":material/workspaces:",
+        order=80,
+    ),
     v1.Page(slug="plugins", title="Plugins", render=_plugins, section="Admin", icon=":material/extension:", order=90),
 )
 

@@ -1,20 +1,26 @@
-"""The server: one Streamlit app under Uvicorn, in one process, for this machine only."""
+"""The server: one Streamlit app under Uvicorn, in one process, behind the gate."""
 
 from __future__ import annotations
 
 import asyncio
 import errno
 import gc
+import ipaddress
 import logging
 import signal
 import socket
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from adjoin.errors import BadInput, StateError
+import structlog
+
+from adjoin.errors import AdjoinError, BadInput, StateError
+from adjoin.logs import configure
+from adjoin.settings import load_settings
 from adjoin.surface import v1
 
 if TYPE_CHECKING:
@@ -22,9 +28,10 @@ if TYPE_CHECKING:
     import uvicorn
     from starlette.requests import Request
     from starlette.responses import Response
-    from starlette.routing import BaseRoute
+    from starlette.routing import Route
 
-    from adjoin.kernel import Kernel
+    from adjoin.settings import Settings
+    from adjoin_dashboard.host import Host
 
 __all__ = ["serve"]
 
@@ -32,8 +39,11 @@ log = logging.getLogger(__name__)
 
 SITE = Path(__file__).parent / "site"
 
-#: Where it may listen while there is no sign-in, and the names it answers to there.
-_LOCAL_HOSTS = ("127.0.0.1", "localhost")
+#: Modules of `adjoin_dashboard.door` that have routes.
+_DOORS = ("sign_in", "registering", "links", "invitation", "account", "external", "connecting", "exports")
+
+#: How often waiting mail is sent, for who has no scheduler.
+_MAIL_SECONDS = 10
 
 #: What has to be in force, whatever other configuration files of Streamlit's exist on the machine.
 _REQUIRED = {
@@ -45,6 +55,7 @@ _REQUIRED = {
     "server.enableCORS": True,
     "server.enableStaticServing": True,
     "server.fileWatcherType": "none",
+    "server.headless": True,  # else a page may have Streamlit write files beside the script
 }
 
 _WARM = (
@@ -59,30 +70,59 @@ _WARM = (
 def serve(home: Path, *, port: int = 8501, host: str = "127.0.0.1", ready: Callable[[str], None] | None = None) -> None:
     """Serve the dashboard of the store below `home`; return after SIGINT or SIGTERM.
 
-    `ready` is called with the address once it answers. Port 0 takes any free one. Raises BadInput for a host that
-    others could reach or a port that is taken, NotInitialised and the like for the store. Call it once in a process,
-    from its main thread: Streamlit keeps its state in the process.
+    `ready` is called with the address once it answers. Port 0 takes any free one. `host` is the address to listen on;
+    one that others can reach needs ADJOIN_BASE_URL. Raises BadInput for that and for a port that is taken,
+    NotInitialised and the like for the store, UnknownName where the auth provider is not installed. Call it once in a
+    process, from its main thread: Streamlit keeps its state in the process.
     """
-    if host not in _LOCAL_HOSTS:
-        raise BadInput(
-            f"The dashboard has no sign-in yet, so it only listens on 127.0.0.1, not on {host}. From another computer "
-            f"use a tunnel: ssh -L {port or 8501}:127.0.0.1:{port or 8501} <this computer>."
-        )
-    with _listening(port) as listener:
+    _check_reach(load_settings(home), host, port)
+    if not structlog.is_configured():  # its default would write to standard output
+        configure()
+    with _listening(host, port) as listener:
         from adjoin_dashboard.host import open_host, serving
 
         with open_host(home) as opened, serving(opened):
-            address = f"http://{host}:{listener.getsockname()[1]}"
-            server = _uvicorn(_app(opened.kernel), on_start=lambda: ready(address) if ready is not None else None)
+            _ = opened.doors.provider.description  # is it there?
+            shown = f"[{host}]" if ":" in host else host
+            address = opened.runtime.settings.base_url or f"http://{shown}:{listener.getsockname()[1]}"
+            server = _uvicorn(_app(opened), on_start=lambda: ready(address) if ready is not None else None)
             asyncio.run(server.serve(sockets=[listener]))
 
 
+def _check_reach(settings: Settings, host: str, port: int) -> None:
+    """Refuse an address that others can reach while nobody has said under which name they do."""
+    from adjoin_dashboard.gate import LOCAL_NAMES
+
+    local = host in LOCAL_NAMES
+    if not local and not _is_address(host):
+        raise BadInput(f"{host!r} is no address to listen on: 127.0.0.1 is this computer, 0.0.0.0 all of its networks.")
+    base = urlsplit(settings.base_url)
+    if base.scheme == "http" and base.hostname not in LOCAL_NAMES:
+        log.warning("ADJOIN_BASE_URL is not https: passwords and sessions can be read on their way")
+    if local or settings.base_url:
+        return
+    raise BadInput(
+        f"To listen on {host} the dashboard must know under which address people reach it: set "
+        "ADJOIN_BASE_URL=https://ads.example.com, and put a proxy that speaks https before it. To look at it yourself "
+        f"from another computer use a tunnel: ssh -L {port or 8501}:127.0.0.1:{port or 8501} <this computer>."
+    )
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 @contextmanager
-def _listening(port: int) -> Iterator[socket.socket]:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind(("127.0.0.1", port))
+            listener.bind((host, port))
             # Listening now, not when Uvicorn gets there: two binds of an unused port both succeed.
             listener.listen(128)
         except OverflowError:
@@ -97,43 +137,83 @@ def _listening(port: int) -> Iterator[socket.socket]:
         yield listener
 
 
-def _app(kernel: Kernel) -> st.App:
+def _app(host: Host) -> st.App:
     import streamlit as st
     from starlette.middleware import Middleware
     from starlette.routing import Route
 
-    from adjoin_dashboard.gate import Gate, security_headers
+    from adjoin_dashboard.door.ways import Ways
+    from adjoin_dashboard.gate import Gate
 
+    plugin_routes = _plugin_routes(host)
+    own = [import_module(f"adjoin_dashboard.door.{name}").routes(host) for name in _DOORS]
     app = st.App(
         SITE / "app.py",
-        lifespan=_warmed,
-        routes=[Route("/healthz", _healthy), *_plugin_routes(kernel)],
-        middleware=[Middleware(Gate, hosts=_LOCAL_HOSTS, headers=security_headers())],
+        lifespan=_living(host),
+        routes=[
+            Route("/healthz", _healthy),
+            *(route for routes in own for route in routes),
+            *(route for route, _ in plugin_routes),
+        ],
+        middleware=[Middleware(Gate, host=host, ways=Ways(tuple(plugin_routes)))],
         on_script_error=_on_script_error,
     )
     _check_configuration()
     return app
 
 
-@asynccontextmanager
-async def _warmed(app: st.App) -> AsyncGenerator[None, None]:
-    """Import what the pages need, before the first visitor waits for it, and free the collector of it."""
-    for module in _WARM:
-        import_module(module)
-    gc.collect()
-    gc.freeze()
-    yield
+def _living(host: Host) -> Callable[[st.App], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def living(app: st.App) -> AsyncGenerator[None, None]:
+        """Make ready what the first visitor would wait for, and send mail as long as the server lives."""
+        from streamlit import runtime
+
+        for module in _WARM:
+            import_module(module)
+        host.owners.bind(runtime.get_instance().media_file_mgr)
+        gc.collect()
+        gc.freeze()
+        mailing = asyncio.create_task(_send_mail(host))
+        with host.in_loop(asyncio.get_running_loop()):
+            try:
+                yield
+            finally:
+                mailing.cancel()
+                await asyncio.gather(mailing, return_exceptions=True)
+                await host.doors.settle()
+
+    return living
 
 
-def _plugin_routes(kernel: Kernel) -> list[BaseRoute]:
-    """The routes that plugins contribute, below `/x/<plugin>`. A plugin that fails to list them goes without."""
+async def _send_mail(host: Host) -> None:
+    """Send what waits in the outbox, every few seconds. It costs a query where nothing does."""
+    from adjoin.mail.outbox import send_due, sender
+
+    part = host.runtime
+    while True:
+        try:
+            send = sender(host.kernel, part.settings.mailer)
+            await asyncio.to_thread(send_due, host.store, part.vault, send, clock=host.clock)
+        except AdjoinError as error:
+            log.warning("waiting mail was not sent: %s", error)
+        await asyncio.sleep(_MAIL_SECONDS)
+
+
+def _plugin_routes(host: Host) -> list[tuple[Route, bool]]:
+    """The routes that plugins contribute, below `/x/<plugin>`, and which are public.
+
+    A plugin that fails to list them goes without.
+    """
     from starlette.routing import Route
 
-    answered = kernel.hook(v1.Surface.routes).all()
+    answered = host.kernel.hook(v1.Surface.routes).all()
     for plugin, error in answered.errors.items():
         log.error("plugin %r: its routes could not be listed and are not served: %s", plugin, error)
     return [
-        Route(f"/x/{answer.plugin}/{route.path.lstrip('/')}", route.endpoint, methods=list(route.methods))
+        (
+            Route(f"/x/{answer.plugin}/{route.path.lstrip('/')}", route.endpoint, methods=list(route.methods)),
+            route.public,
+        )
         for answer in answered
         for route in answer.value
     ]
@@ -159,8 +239,15 @@ def _uvicorn(app: st.App, *, on_start: Callable[[], None]) -> uvicorn.Server:
                     signal.signal(number, handler)
 
     # Open tabs hold a websocket; they reconnect by themselves, so there is no reason to wait long for them.
+    # The gate reads what proxies say, from those that it knows; Uvicorn would believe whoever is on this machine.
     config = uvicorn.Config(
-        app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=2, lifespan="on"
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=2,
+        lifespan="on",
     )
     return Server(config)
 

@@ -1,26 +1,50 @@
-"""A store with figures that a test knows, for tests of pages: Adjoin's own and those of plugins."""
+"""A store with figures that a test knows, and people to look at them, for tests of pages: Adjoin's own and plugins'."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
+from sqlmodel import select
+
+from adjoin.access.sessions import Issued, Sessions
+from adjoin.access.signed_in import SessionLevel
 from adjoin.ads.v2 import DateWindow
+from adjoin.clock import ManualClock
 from adjoin.db import Store
-from adjoin.db.models import DEFAULT_WORKSPACE, Account, Connection, Coverage, Run, RunState, RunTrigger, new_id
+from adjoin.db.models import (
+    DEFAULT_WORKSPACE,
+    Account,
+    Connection,
+    Coverage,
+    Run,
+    RunState,
+    RunTrigger,
+    Workspace,
+    new_id,
+)
+from adjoin.db.people import Member, Role, User
+from adjoin.db.tables import PluginTables, upgrade_tables
+from adjoin.errors import StateError
 from adjoin.facts.commit import Replacement, Target, replace_month, swap
 from adjoin.facts.layout import months
 from adjoin.facts.store import FactStore
+from adjoin.kernel import Kernel
+from adjoin.secrets import Keyring
 from adjoin.settings import load_settings
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["KnownAccount", "KnownDay", "make_store"]
+__all__ = ["KnownAccount", "KnownDay", "make_store", "sign_in", "visiting"]
 
 _DATASET = "account_daily"
 
@@ -48,19 +72,32 @@ class KnownAccount:
     time_zone: str = "Europe/Berlin"
 
 
-def make_store(home: Path, accounts: Sequence[KnownAccount], *, now: datetime) -> Store:
+def make_store(
+    home: Path, accounts: Sequence[KnownAccount], *, now: datetime, workspace_id: str = DEFAULT_WORKSPACE
+) -> Store:
     """Make a store below `home` in which the accounts were synced at `now`. Close it when done.
 
-    Each platform has one connection, `c-<platform>`, and one run that succeeded, `r-<platform>`.
+    Each platform has one connection, `c-<platform>`, and one run that succeeded, `r-<platform>`. Call it again for
+    another workspace.
     """
     settings = load_settings(home)
+    if not settings.key_file.exists():
+        Keyring.create_file(settings.key_file)
+    file = settings.home / "adjoin.db"
+    if not settings.database_url and not file.exists():
+        file.write_bytes(_empty_database(settings.disabled_plugins))
     store = Store.open(settings.database, check_schema=False)
     store.initialise(now=now)
+    if settings.database_url:
+        _make_plugin_tables(store, settings.disabled_plugins)
+    with store.write() as session:
+        if session.get(Workspace, workspace_id) is None:
+            session.add(Workspace(id=workspace_id, name=workspace_id, created_at=now))
     for platform in dict.fromkeys(account.platform for account in accounts):
         with store.write() as session:
             session.add(
                 Connection(
-                    workspace_id=DEFAULT_WORKSPACE,
+                    workspace_id=workspace_id,
                     id=f"c-{platform}",
                     platform=platform,
                     label="Example",
@@ -70,7 +107,7 @@ def make_store(home: Path, accounts: Sequence[KnownAccount], *, now: datetime) -
             )
             session.add(
                 Run(
-                    workspace_id=DEFAULT_WORKSPACE,
+                    workspace_id=workspace_id,
                     id=f"r-{platform}",
                     connection_id=f"c-{platform}",
                     state=RunState.SUCCEEDED,
@@ -84,11 +121,78 @@ def make_store(home: Path, accounts: Sequence[KnownAccount], *, now: datetime) -
                 )
             )
     for account in accounts:
-        _commit(store, FactStore(settings.home), account, now)
+        _commit(store, FactStore(settings.home), account, now, workspace_id)
     return store
 
 
-def _commit(store: Store, facts: FactStore, account: KnownAccount, now: datetime) -> None:
+def sign_in(
+    store: Store,
+    *,
+    now: datetime,
+    email: str = "ada@example.com",
+    role: str | None = "owner",
+    workspace_id: str = DEFAULT_WORKSPACE,
+    level: SessionLevel = SessionLevel.PASSWORD,
+) -> Issued:
+    """Make a session of a user, as if they had signed in at `now`; return it with its token.
+
+    The user is made where there is none with this e-mail, and given the role in the workspace; None: they are no
+    member of it by this.
+    """
+    sessions = Sessions(store, ManualClock(now))
+    with store.write() as session:
+        user = session.exec(select(User).where(User.email == email)).one_or_none()
+        if user is None:
+            user = User(email=email, email_verified_at=now, name=email.partition("@")[0].title(), created_at=now)
+            session.add(user)
+            session.flush()
+        member = session.get(Member, (workspace_id, user.id))
+        if role is not None and member is None:
+            session.add(Member(workspace_id=workspace_id, user_id=user.id, role=Role(role), created_at=now))
+        elif role is not None and member is not None:
+            member.role = Role(role)
+        session.flush()
+        return sessions.create(
+            session,
+            user_id=user.id,
+            provider="local",
+            subject=user.id,
+            level=level,
+            address="127.0.0.1",
+            agent="a test",
+            workspace_id=None if role is None else workspace_id,
+        )
+
+
+@contextmanager
+def visiting(session_id: str, *, address: str = "127.0.0.1") -> Iterator[None]:
+    """Have pages that run without a server see the session with this id as the one that let them in."""
+    with (
+        patch("adjoin_dashboard.session_guard.current_session_id", lambda: session_id),
+        patch("adjoin_dashboard.session_guard.current_address", lambda: address),
+    ):
+        yield
+
+
+@cache
+def _empty_database(disabled: frozenset[str]) -> bytes:
+    """Return a SQLite file with all tables and no row. Making one takes longer than most tests."""
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "adjoin.db"
+        with Store.open(f"sqlite:///{file}", check_schema=False) as store:
+            store.upgrade()
+            _make_plugin_tables(store, disabled)
+        return file.read_bytes()
+
+
+def _make_plugin_tables(store: Store, disabled: frozenset[str]) -> None:
+    with closing(Kernel.load(disabled=disabled)) as kernel:
+        failed = [one for one in upgrade_tables(store, PluginTables.of_kernel(kernel)) if one.state != "ok"]
+    if failed:
+        raise StateError(f"the tables of {failed[0].plugin} could not be made: {failed[0].detail}")
+
+
+def _commit(store: Store, facts: FactStore, account: KnownAccount, now: datetime, workspace_id: str) -> None:
     window = DateWindow(since=min(account.days), until=max(account.days))
     slice_id = new_id()
     with facts.stage(
@@ -104,7 +208,7 @@ def _commit(store: Store, facts: FactStore, account: KnownAccount, now: datetime
         replace_month(
             facts,
             Target(
-                workspace_id=DEFAULT_WORKSPACE,
+                workspace_id=workspace_id,
                 platform=account.platform,
                 account_id=account.account_id,
                 currency=account.currency,
@@ -121,7 +225,7 @@ def _commit(store: Store, facts: FactStore, account: KnownAccount, now: datetime
     with store.write() as session:
         session.add(
             Account(
-                workspace_id=DEFAULT_WORKSPACE,
+                workspace_id=workspace_id,
                 platform=account.platform,
                 id=account.account_id,
                 connection_id=f"c-{account.platform}",
@@ -135,7 +239,7 @@ def _commit(store: Store, facts: FactStore, account: KnownAccount, now: datetime
         swap(session, [one for one in new if one is not None], now=now)
         session.add_all(
             Coverage(
-                workspace_id=DEFAULT_WORKSPACE,
+                workspace_id=workspace_id,
                 platform=account.platform,
                 account_id=account.account_id,
                 dataset=_DATASET,

@@ -35,7 +35,7 @@ def render(context: Context) -> None:
     try:
         every = _calendars(context.workspace_id, context.data_version, context)
         healths = connection_health(
-            context.host.store,
+            context.store,
             context.host.runtime.facts,
             now=context.now(),
             platforms=context.host.platforms,
@@ -62,7 +62,7 @@ def _calendars(workspace_id: str, data_version: str, _context: Context) -> list[
     # Both arguments make the answer of one workspace and state of its data that one's own.
     runtime = _context.host.runtime
     return calendars(
-        runtime.store,
+        _context.store,
         _context.host.describe,
         workspace_id=workspace_id,
         now=_context.now(),

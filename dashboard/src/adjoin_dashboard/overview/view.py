@@ -31,7 +31,7 @@ _COMPARED_WITH = {"Previous period": "vs prev", "Previous year": "vs year", "Not
 def render(context: Context) -> None:
     """Draw the page."""
     st.title("Overview", anchor=False)
-    with context.host.store.read() as session:
+    with context.store.read() as session:
         status = load_status(session, context.workspace_id, context.host.platform_title)
     if not status.connected and not status.synced:
         _say_not_connected(context)
@@ -201,7 +201,7 @@ def _show_download(context: Context, status: Status, question: Question) -> None
 
 def _csv(context: Context, question: Question, names: Mapping[AccountId, str]) -> bytes:
     # Built when the button is pressed, after the page was drawn and its facts were closed.
-    with context.host.query(context.workspace_id) as facts:
+    with context.query() as facts:
         return load_csv(question, facts, names).encode("utf-8-sig")
 
 

@@ -141,14 +141,14 @@ def _show_details(context: Context, run: RunLine) -> None:
             f"What failed is tried again by itself: {numbers.stamp(run.retry_at, context.time_zone)}.",
             icon=":material/replay:",
         )
-    with context.host.store.read() as session:
+    with context.store.read() as session:
         rows = session.exec(
             select(Account.id, Account.name, Account.currency).where(Account.workspace_id == context.workspace_id)
         ).all()
     names = {row[0]: row[1] for row in rows}
     missing = []
     if run.state in (RunState.PARTLY, RunState.FAILED, RunState.CANCELLED):
-        found = missing_from(context.host.store, context.workspace_id, run.id)
+        found = missing_from(context.store, context.workspace_id, run.id)
         missing = missing_lines(found, names, retry_at=run.retry_at, zone=context.time_zone)
     if missing:
         st.subheader("What is missing", anchor=False)
@@ -196,7 +196,7 @@ def _show_list(title: str, lines: list[str]) -> None:
 
 
 def _runs(context: Context) -> list[RunLine]:
-    with context.host.store.read() as session:
+    with context.store.read() as session:
         return load_runs(
             session, context.workspace_id, title=context.host.platform_title, now=context.now(), limit=_SHOWN
         )
