@@ -68,7 +68,8 @@ class Plugin:
 
     @hookimpl
     async def redeem(self, grant, client):
-        return await self.token(client, grant_type="authorization_code", code=grant.code)
+        form = {"code": grant.code, "code_verifier": grant.code_verifier}
+        return await self.token(client, grant_type="authorization_code", **form)
 
     @hookimpl
     async def renew(self, credential, client):
@@ -200,6 +201,7 @@ class Platform:
     async def token(self, request: Request) -> Response:
         form = parse_qs((await request.body()).decode())
         self.asked.append(f"token {form['grant_type'][0]}")
+        self.canaries += [Canary(f"verifier {len(self.canaries)}", one, one) for one in form.get("code_verifier", [])]
         if self.mode.read_text() == "refuse":
             return await self.echo(request, 400)
         self._valid = self.new("access token", "ya/{}+a")
@@ -211,8 +213,9 @@ class Platform:
         mode = self.mode.read_text()
         if mode == "refuse":
             return await self.echo(request, 400)
-        if request.headers.get("authorization") != f"Bearer {self._valid}" or mode == "expired":
+        if mode == "expired":
             self.mode.write_text("")
+        if request.headers.get("authorization") != f"Bearer {self._valid}" or mode == "expired":
             return await self.echo(request, 401)
         return JSONResponse({}, headers={"x-warning": f"careful with {self._valid}"})
 

@@ -49,7 +49,7 @@ class Installation:
             env=self.environment,
             text=True,
             capture_output=True,
-            timeout=120,
+            timeout=600,  # far more than is needed, for a machine that is busy
             input=stdin,
             check=False,
         )

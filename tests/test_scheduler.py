@@ -30,7 +30,7 @@ from adjoin.sync.schedules import ensure_schedule
 from adjoin.testing.packages import Packages
 
 ROOT = Path(__file__).resolve().parents[1]
-DEADLINE = 60  # seconds; far more than is needed, for a machine that is busy
+DEADLINE = 300  # seconds; far more than is needed, for a machine that is busy
 
 #: A platform with a gate: it notes what it is asked, and keeps the second account waiting while there is a file `hold`.
 PLUGIN = """

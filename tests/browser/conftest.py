@@ -20,12 +20,15 @@ from textwrap import dedent
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from adjoin_dashboard.testing import KnownAccount, KnownDay, make_store, sign_in
 
 FIRST, LAST = date(2025, 1, 1), date(2025, 3, 31)
 NOW = datetime(2025, 4, 1, 4, 14, tzinfo=UTC)
+
+# Milliseconds until something that is expected counts as missing; far more than is needed, for a busy machine.
+expect.set_options(timeout=30_000)
 
 #: No first-run pages, no updates, no synchronising: nothing that reaches out.
 _FLAGS = (

@@ -285,6 +285,25 @@ class Lives(RuleBasedStateMachine):
         link = data.draw(st.sampled_from(self.links))
         token = data.draw(st.sampled_from([link.tokens[-1]] * 3 + link.tokens))
         name = data.draw(st.sampled_from([link.name] * 3 + list(NAMES)))
+        self.take(link, token, name, together=together)
+
+    @precondition(lambda self: self.links)
+    @rule(data=st.data())
+    def accept_late(self, data: st.DataObject) -> None:
+        """In the moment in which it expires it is good no more."""
+        link = data.draw(st.sampled_from(self.links))
+        self.clock.advance(max(0.0, (link.expires - self.now).total_seconds()))
+        self.take(link, link.tokens[-1], link.name, together=False)
+
+    @precondition(lambda self: any(one.over for one in self.links))
+    @rule(data=st.data())
+    def accept_what_is_over(self, data: st.DataObject) -> None:
+        """A link that was used or revoked lets nobody in again."""
+        link = data.draw(st.sampled_from([one for one in self.links if one.over]))
+        self.take(link, link.tokens[-1], link.name, together=False)
+
+    def take(self, link: Link, token: str, name: str, *, together: bool) -> None:
+        """Use a link, and compare what comes of it."""
         due = (
             token == link.tokens[-1]
             and name == link.name
