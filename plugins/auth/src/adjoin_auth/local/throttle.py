@@ -117,8 +117,9 @@ def clear_buckets(session: Session, now: datetime, *, most: int = _MOST) -> None
 
 
 def _remove(session: Session, chosen: sa.Select[bytes]) -> None:
-    # Without a wait for others' rows, two that clear and count at once cannot wait for each other.
-    free = chosen.with_for_update(skip_locked=True).subquery()
+    # Without a wait for others' rows, two that clear and count at once cannot wait for each other. Materialized, for
+    # PostgreSQL may ask a subquery more than once and then removes other rows each time.
+    free = chosen.with_for_update(skip_locked=True).cte("free").prefix_with("MATERIALIZED")
     session.connection().execute(sa.delete(Bucket).where(col(Bucket.name_hash).in_(sa.select(free.c.name_hash))))
 
 
