@@ -345,6 +345,7 @@ def test_what_matters_takes_a_fresh_proof(house: House, come: Callable[..., Page
     with house.store.write() as session:
         mine = select(SignedIn).where(col(SignedIn.user_id) == house.user("prover"))
         session.exec(mine).one().proven_at = datetime.now(UTC) - timedelta(minutes=16)
+    page.wait_for_timeout(1_500)  # the server remembers a session for a second
     go(page, house, "api-keys")
     page.get_by_role("button", name="Create a key").click()
     dialog = page.get_by_role("dialog")
