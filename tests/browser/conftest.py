@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -23,6 +20,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from adjoin_dashboard.testing import KnownAccount, KnownDay, make_store, sign_in
+
+from .serving import serving
 
 FIRST, LAST = date(2025, 1, 1), date(2025, 3, 31)
 NOW = datetime(2025, 4, 1, 4, 14, tzinfo=UTC)
@@ -40,14 +39,6 @@ _FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-
-_SERVE = """
-import sys
-from pathlib import Path
-from adjoin_dashboard.server import serve
-serve(Path(sys.argv[1]), port=0, ready=lambda address: print(address, flush=True))
-print("stopped", flush=True)
-"""
 
 #: Two plugins of third parties: one whose page raises and one that cannot list its pages.
 _PLUGINS = {
@@ -160,35 +151,8 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
     plugins = tmp_path_factory.mktemp("plugins")
     for name, source in _PLUGINS.items():
         _install(plugins, name, source)
-    hidden = {"ADJOIN_DATABASE_URL", "ADJOIN_DISABLE", "ADJOIN_HOME"}
-    environment = {name: value for name, value in os.environ.items() if name not in hidden}
-    log = home / "server.log"
-    with (
-        log.open("w", encoding="utf-8") as errors,
-        subprocess.Popen(
-            [sys.executable, "-c", _SERVE, str(home)],
-            env=environment | {"PYTHONPATH": str(plugins)},
-            cwd=home,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-        ) as server,
-    ):
-        assert server.stdout is not None
-        try:
-            address = server.stdout.readline().strip()
-            assert address, f"the server did not start:\n{log.read_text(encoding='utf-8')}"
-            yield Dashboard(address, home, token)
-        finally:
-            server.send_signal(signal.SIGTERM)
-            try:
-                server.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                server.kill()
-                raise
-        # The end of SIGTERM is a return from `serve`, not the end of the process.
-        assert server.stdout.readline().strip() == "stopped"
-        assert server.returncode == 0
+    with serving(home, PYTHONPATH=str(plugins)) as address:
+        yield Dashboard(address, home, token)
 
 
 @pytest.fixture(scope="module")

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,14 +22,10 @@ from adjoin.testing.server import running, sandbox_app
 from adjoin.testing.world import World
 from adjoin_dashboard.testing import make_store, sign_in
 
+from .serving import serving
+
 pytestmark = pytest.mark.browser
 
-_SERVE = """
-import sys
-from pathlib import Path
-from adjoin_dashboard.server import serve
-serve(Path(sys.argv[1]), port=0, ready=lambda address: print(address, flush=True))
-"""
 #: What Streamlit itself brings.
 STREAMLITS_OWN = {"list", "listitem", "svg-img-alt"}
 
@@ -70,32 +62,8 @@ def sandbox() -> Iterator[str]:
 def house(tmp_path_factory: pytest.TempPathFactory, sandbox: str) -> Iterator[House]:
     """A dashboard in a process of its own."""
     home = tmp_path_factory.mktemp("home")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("ADJOIN_")}
-    log = home / "server.log"
-    with (
-        make_store(home, [], now=datetime.now(UTC)) as store,
-        log.open("w", encoding="utf-8") as errors,
-        subprocess.Popen(
-            [sys.executable, "-c", _SERVE, str(home)],
-            env=environment | {"ADJOIN_SANDBOX": sandbox},
-            cwd=home,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-        ) as server,
-    ):
-        assert server.stdout is not None
-        try:
-            address = server.stdout.readline().strip()
-            assert address, f"the server did not start:\n{log.read_text(encoding='utf-8')}"
-            yield House(address, store)
-        finally:
-            server.send_signal(signal.SIGTERM)
-            try:
-                server.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                server.kill()
-                raise
+    with make_store(home, [], now=datetime.now(UTC)) as store, serving(home, ADJOIN_SANDBOX=sandbox) as address:
+        yield House(address, store)
 
 
 @pytest.fixture

@@ -5,11 +5,7 @@ from __future__ import annotations
 import csv
 import email
 import email.policy
-import os
 import re
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -29,14 +25,10 @@ from adjoin.db.people import Member, Role, User
 from adjoin.db.people import Session as SignedIn
 from adjoin_dashboard.testing import make_store, sign_in
 
+from .serving import serving
+
 pytestmark = pytest.mark.browser
 
-_SERVE = """
-import sys
-from pathlib import Path
-from adjoin_dashboard.server import serve
-serve(Path(sys.argv[1]), port=0, ready=lambda address: print(address, flush=True))
-"""
 #: What Streamlit itself brings.
 STREAMLITS_OWN = {"list", "listitem", "svg-img-alt"}
 PASSWORD = "correct-horse-battery-staple-9"
@@ -84,32 +76,8 @@ class House:
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """A dashboard in a process of its own, which writes mails into files."""
     home = tmp_path_factory.mktemp("home")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("ADJOIN_")}
-    log = home / "server.log"
-    with (
-        make_store(home, [], now=datetime.now(UTC)) as store,
-        log.open("w", encoding="utf-8") as errors,
-        subprocess.Popen(
-            [sys.executable, "-c", _SERVE, str(home)],
-            env=environment | {"ADJOIN_HOME": str(home)},  # the mailer, a plugin, goes by it
-            cwd=home,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-        ) as server,
-    ):
-        assert server.stdout is not None
-        try:
-            address = server.stdout.readline().strip()
-            assert address, f"the server did not start:\n{log.read_text(encoding='utf-8')}"
-            yield House(address, home, store)
-        finally:
-            server.send_signal(signal.SIGTERM)
-            try:
-                server.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                server.kill()
-                raise
+    with make_store(home, [], now=datetime.now(UTC)) as store, serving(home) as address:
+        yield House(address, home, store)
 
 
 @pytest.fixture

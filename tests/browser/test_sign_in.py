@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import email
 import email.policy
-import os
 import re
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,14 +20,10 @@ from adjoin.db import Store
 from adjoin_dashboard.testing import make_store
 from adjoin_dashboard.testing import sign_in as make_session
 
+from .serving import serving
+
 pytestmark = pytest.mark.browser
 
-_SERVE = """
-import sys
-from pathlib import Path
-from adjoin_dashboard.server import serve
-serve(Path(sys.argv[1]), port=0, ready=lambda address: print(address, flush=True))
-"""
 ADA, PASSWORD, OTHER = "ada@example.com", "garnet otter fjord 41", "violet anvil brook 88"
 SLOW = 30_000
 DARK = {"color_scheme": "dark"}
@@ -68,31 +60,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A dashboard in a process of its own, which writes mails into files."""
     home = tmp_path_factory.mktemp("home")
     make_store(home, [], now=datetime.now(UTC)).close()
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("ADJOIN_")}
-    log = home / "server.log"
-    with (
-        log.open("w", encoding="utf-8") as errors,
-        subprocess.Popen(
-            [sys.executable, "-c", _SERVE, str(home)],
-            env=environment | {"ADJOIN_HOME": str(home), "ADJOIN_REGISTRATION": "open"},
-            cwd=home,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-        ) as server,
-    ):
-        assert server.stdout is not None
-        try:
-            address = server.stdout.readline().strip()
-            assert address, f"the server did not start:\n{log.read_text(encoding='utf-8')}"
-            yield Served(address, home)
-        finally:
-            server.send_signal(signal.SIGTERM)
-            try:
-                server.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                server.kill()
-                raise
+    with serving(home, ADJOIN_REGISTRATION="open") as address:
+        yield Served(address, home)
 
 
 @pytest.fixture
