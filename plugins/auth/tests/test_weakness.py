@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from adjoin.errors import AuthError, AuthProblem
-from adjoin_auth.local import common
-from adjoin_auth.local.common import is_common
+from adjoin_auth.local import common_passwords
+from adjoin_auth.local.common_passwords import is_common
 from adjoin_auth.local.weakness import strong_password
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -77,9 +77,9 @@ def test_a_password_that_is_costly_to_judge_is_judged_in_a_moment() -> None:
 
 
 def test_the_list_of_common_passwords_is_current() -> None:
-    assert Path(common.__file__).with_name("common.sha1").read_bytes() == common.render(), (
-        "write it anew: python -m adjoin_auth.local.common"
-    )
+    assert (
+        Path(common_passwords.__file__).with_name("common_passwords.sha1").read_bytes() == common_passwords.render()
+    ), "write it anew: python -m adjoin_auth.local.common_passwords"
 
 
 @pytest.mark.parametrize("password", ["password1", "QWERTYUIOP", "herbst2026", "Willkommen@2027!", "iloveyou1"])

@@ -6,7 +6,7 @@ import re
 import threading
 from datetime import datetime
 
-from adjoin_auth.local.common import OWN_WORDS, is_common
+from adjoin_auth.local.common_passwords import OWN_WORDS, is_common
 from adjoin_auth.local.hashing import MOST_BYTES, prepared
 from adjoin_auth.local.refusals import weak_password
 

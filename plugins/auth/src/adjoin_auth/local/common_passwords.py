@@ -1,7 +1,8 @@
 """Passwords that are tried first, as a sorted file of shortened SHA-1 hashes.
 
-Written by `python -m adjoin_auth.local.common`: from the 30,000 most common passwords of leaks that zxcvbn ships (MIT
-licence) those that are long enough to be asked about, and from the words below with years and what people add to them.
+Written by `python -m adjoin_auth.local.common_passwords`: from the 30,000 most common passwords of leaks that zxcvbn
+ships (MIT licence) those that are long enough to be asked about, and from the words below with years and what people
+add to them.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ OWN_WORDS = (
 _YEARS = range(2020, 2036)
 _BETWEEN = ("", "-", "_", ".", "@")
 _ENDINGS = ("", "!", "!!", "1", "123", "123!", "?", ".", "#", "$")
-_FILE = Path(__file__).with_name("common.sha1")
+_FILE = Path(__file__).with_name("common_passwords.sha1")
 _SHORTEST = 8  # characters
 _BYTES = 6  # of each hash: of 100,000 hashes one in three billion passwords meets one by chance
 
