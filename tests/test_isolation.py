@@ -121,6 +121,7 @@ ROUTES: Mapping[str, tuple[Asks, ...]] = {
     "POST /auth/account/data": NONE,
     "GET /auth/account/prove": NONE,
     "POST /auth/account/prove": NONE,
+    "GET /auth/picture/{user_id}": (Asks(path={"user_id": "user"}),),
     # Connecting. The state that comes back has a test of its own.
     "GET /connect/back": NONE,
     "GET /connect/accounts/{connection}": (Asks(path={"connection": "row"}),),

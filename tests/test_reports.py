@@ -569,6 +569,7 @@ class TestDashboard:
             platforms=PLATFORMS,
             currency=currency,
             convert=True,
+            write=context.write,
         )
         overview = load(question, context.facts).overview
         for keys, groups in ((("platform",), overview.platforms), (("platform", "account_id"), overview.accounts)):

@@ -19,6 +19,7 @@ from adjoin.access import audit
 from adjoin.db.models import DEFAULT_WORKSPACE
 from adjoin.db.people import Role
 from adjoin.errors import BadInput
+from adjoin.writing import Writer
 from adjoin_dashboard.audit.model import (
     AuditFilter,
     action_title,
@@ -258,14 +259,14 @@ def test_words() -> None:
     assert action_title("api_token.created") == "API key: created"
     assert action_title("member.role_changed") == "Member: role changed"
     assert action_title("member.") == "Members"
-    assert change_text({"role": "viewer", "n": 1}, {"role": "admin"}) == "role: viewer → admin; n: 1"
-    assert change_text(None, {"scopes": ["a", "b"], "on": True, "x": None, "m": {"k": 2}}) == (
+    assert change_text({"role": "viewer", "n": 1}, {"role": "admin"}, Writer()) == "role: viewer → admin; n: 1"
+    assert change_text(None, {"scopes": ["a", "b"], "on": True, "x": None, "m": {"k": 2}}, Writer()) == (
         "scopes: a, b; on: yes; x: –; m: k 2"
     )
-    assert change_text({"until": "2026-11-21T05:14:00.125+00:00"}, None) == "until: 21 Nov 2026, 05:14 (UTC)"
-    assert change_text({"until": "2026-99-99T05:14:00+00:00"}, None) == "until: 2026-99-99T05:14:00+00:00"
-    assert change_text(None, None) == ""
-    assert len(change_text({"x": "y" * 500}, None)) == 120
+    assert change_text({"until": "2026-11-21T05:14:00.125+00:00"}, None, Writer()) == "until: 21 Nov 2026, 05:14 (UTC)"
+    assert change_text({"until": "2026-99-99T05:14:00+00:00"}, None, Writer()) == "until: 2026-99-99T05:14:00+00:00"
+    assert change_text(None, None, Writer()) == ""
+    assert len(change_text({"x": "y" * 500}, None, Writer())) == 120
 
 
 class Client:

@@ -8,6 +8,7 @@ import pytest
 
 from adjoin.health import ConnectionHealth, Finding, Problem, Severity, Verdict
 from adjoin.sync.gaps import Calendar, DayState, Span
+from adjoin.writing import Writer
 from adjoin_dashboard.health.model import STATES, gap_calendar, gaps, health_lines, strip_summary
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -81,7 +82,7 @@ def test_the_worst_connection_comes_first_with_its_problem() -> None:
 def test_gaps_are_listed_with_their_reason() -> None:
     """The longest first; a hole is not the same as history that is still to come."""
     one = calendar(("2026-11-01", "2026-11-10", M), ("2026-11-11", "2026-11-15", C), ("2026-11-16", "2026-11-17", M))
-    told = [(gap.days, gap.count, gap.why) for gap in gaps([one])]
+    told = [(gap.days, gap.count, gap.why) for gap in gaps([one], Writer())]
     assert told == [
         ("1 – 10 Nov 2026", 10, "older history, still to be read"),
         ("16 – 17 Nov 2026", 2, "not read yet; the next run reads it"),
@@ -95,7 +96,7 @@ class TestStrips:
         """With its dataset, day and state in words for the tooltip; states that do not occur have no legend."""
         one = calendar(("2026-11-01", "2026-11-02", C), ("2026-11-03", "2026-11-03", M))
         two = calendar(("2026-11-01", "2026-11-03", C), dataset="account_daily")
-        option, _ = gap_calendar([two, one], dark=False)
+        option, _ = gap_calendar([two, one], Writer(), dark=False)
         assert option["yAxis"]["data"] == ["ad_daily", "account_daily"]  # drawn from below
         there, missing = option["series"]
         assert (there["name"], missing["name"]) == ("There", "Missing")
@@ -108,13 +109,15 @@ class TestStrips:
     def test_every_state_has_its_colours(self, state: DayState) -> None:
         """By days and by weeks."""
         for since in ("2026-11-01", "2024-11-01"):
-            option, _ = gap_calendar([calendar((since, "2026-11-02", state))], dark=False)
+            option, _ = gap_calendar([calendar((since, "2026-11-02", state))], Writer(), dark=False)
             assert [one["name"] for one in option["series"]] == [STATES[state][0]]
 
     def test_the_dark_theme_has_its_own_colours(self) -> None:
         """Both are told apart from the ground."""
         one = calendar(("2026-11-01", "2026-11-02", C))
-        light, dark = (gap_calendar([one], dark=dark)[0]["series"][0]["itemStyle"]["color"] for dark in (False, True))
+        light, dark = (
+            gap_calendar([one], Writer(), dark=dark)[0]["series"][0]["itemStyle"]["color"] for dark in (False, True)
+        )
         assert light != dark
 
     def test_a_long_time_is_shown_by_weeks_with_the_worst_day_of_each(self) -> None:
@@ -122,7 +125,7 @@ class TestStrips:
         one = calendar(
             ("2024-01-01", "2025-05-05", C), ("2025-05-06", "2025-05-06", M), ("2025-05-07", "2026-11-20", C)
         )
-        option, _ = gap_calendar([one], dark=False)
+        option, _ = gap_calendar([one], Writer(), dark=False)
         there, missing = option["series"]
         assert len(there["data"]) + len(missing["data"]) == len(option["xAxis"]["data"]) == 151
         assert [cell["name"] for cell in missing["data"]] == ["ad_daily, 5 – 11 May 2025: Missing"]

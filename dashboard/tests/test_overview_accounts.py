@@ -66,7 +66,7 @@ def test_long_names_leave_a_phone_room_for_the_figures() -> None:
     """The column that stays in place while the others scroll is not as wide as the longest name."""
     group = Group(platform="meta", account_id="1", figures=Figures(), before=Figures(), trend=())
     table = frame([group], {("meta", "1"): "A name " * 20}, "Account", title=str.title)
-    settings = columns(table, "EUR", "Account", with_change=True)["Account"]
+    settings = columns("Account", with_change=True)["Account"]
     assert settings["pinned"] is True
     assert settings["width"] <= 200
     assert list(table.columns[:2]) == ["Account", "Platform"]

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 
+from adjoin.writing import Writer
 from adjoin_dashboard.overview.model import (
     DayRow,
     Figures,
@@ -50,7 +51,7 @@ def overview(before: PeriodFigures | None = None) -> Overview:
             ("google", MONDAY): figures(50, 9, clicks=40, impressions=1000, value=300),
         }
     )
-    return build(period=PERIOD, currency="EUR", now=now, before=before, covered={("meta", TUESDAY)})
+    return build(period=PERIOD, currency="EUR", now=now, before=before, covered={("meta", TUESDAY)}, write=Writer())
 
 
 def kpi(page: Overview, label: str) -> Kpi:
@@ -68,7 +69,7 @@ def test_ratios_are_sums_divided_by_sums() -> None:
 def test_a_metric_that_nobody_gives_is_missing_not_zero() -> None:
     """Without conversions there is no CPA either."""
     now = period_figures({("meta", MONDAY): figures(100, None)})
-    page = build(period=PERIOD, currency="EUR", now=now, before=None)
+    page = build(period=PERIOD, currency="EUR", now=now, before=None, write=Writer())
     assert [kpi(page, label).value for label in ("Conversions", "CPA")] == ["–", "–"]
 
 

@@ -311,4 +311,5 @@ def question_for(page_context: Context, platforms: tuple[str, ...]) -> Question:
         platforms=platforms,
         currency="EUR",
         convert=len(platforms) > 1,
+        write=page_context.write,
     )

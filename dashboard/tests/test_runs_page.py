@@ -9,6 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from adjoin.db.models import DEFAULT_WORKSPACE, Run, RunState, RunTrigger, Slice, SliceState
+from adjoin.writing import Writer
 from adjoin_dashboard.context import Context
 from adjoin_dashboard.host import Host
 from adjoin_dashboard.runs.model import difference_sentences, load_runs
@@ -248,7 +249,7 @@ def test_differences_are_sentences_and_the_unexplained_come_first() -> None:
     }
     known = base | {"known": "Archived ads are not listed."}
     unknown = base | {"known": None, "metric": "clicks", "difference": "-4", "last_day": "2026-11-01"}
-    first, second = difference_sentences([known, unknown], {"1": "Shop"}, {"1": "EUR"})
+    first, second = difference_sentences([known, unknown], {"1": "Shop"}, {"1": "EUR"}, Writer())
     assert first == "Shop, 2026-11-01: ad_daily has 4 more clicks than campaign_daily. The reason is not known."
     days = "2026-11-01 to 2026-11-03"
     assert second == f"Shop, {days}: campaign_daily has €1.23 more spend than ad_daily. Archived ads are not listed."

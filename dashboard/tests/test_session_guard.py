@@ -11,10 +11,10 @@ from adjoin.access.signed_in import SignedIn
 from adjoin.db.models import DEFAULT_WORKSPACE, Workspace
 from adjoin.db.people import Member, Role
 from adjoin.errors import AuthError, AuthProblem
-from adjoin_dashboard import numbers
 from adjoin_dashboard.host import Host
 from adjoin_dashboard.server import SITE
 from adjoin_dashboard.testing import sign_in, visiting
+from adjoin_dashboard.words import escaped
 
 
 def script() -> None:
@@ -148,7 +148,7 @@ class TestDashboard:
         host.doors.sessions.forget([signed_in.session_id])
         page = dashboard().run()
         assert page.title[0].value == "No workspace"
-        assert numbers.escaped("ada@example.com") in page.info[0].value
+        assert escaped("ada@example.com") in page.info[0].value
         assert not page.text_input
 
     def test_who_has_no_workspace_goes_to_one_they_are_invited_to(self, host: Host, second: str) -> None:

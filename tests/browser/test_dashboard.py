@@ -22,7 +22,7 @@ from adjoin.db.models import DEFAULT_WORKSPACE, Run, RunState, RunTrigger
 from adjoin.facts.query import FactQuery
 from adjoin.facts.report import report
 from adjoin.facts.store import FactStore
-from adjoin_dashboard import numbers
+from adjoin.writing import Writer
 from adjoin_dashboard.testing import sign_in
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def test_the_numbers_are_those_of_the_query(visit: Visit) -> None:
     """What a visitor reads is what the facts say, converted as the report converts."""
     visit.open()
     said = totals(visit.dashboard, LAST - timedelta(days=29), LAST)
-    assert visit.metric("Spend") == numbers.money(said["cost_micros"], "EUR", compact=True)
+    assert visit.metric("Spend") == Writer().money(said["cost_micros"], "EUR", compact=True)
     assert visit.metric("Conversions") == f"{said['conversions']:,}"
     assert visit.metric("CPA") == f"€{said['cpa_micros'] / 1e6:.2f}"
     assert visit.metric("ROAS") == f"{said['roas']:.2f}×"
@@ -76,7 +76,7 @@ def test_a_date_range_in_the_address_survives_a_reload(visit: Visit) -> None:
     """A link shows the same days to whoever opens it."""
     visit.open("?range=2025-03-01&range=2025-03-10")
     said = totals(visit.dashboard, date(2025, 3, 1), date(2025, 3, 10))
-    shown = numbers.money(said["cost_micros"], "EUR", compact=True)
+    shown = Writer().money(said["cost_micros"], "EUR", compact=True)
     assert visit.metric("Spend") == shown
     visit.page.reload()
     visit.settle()

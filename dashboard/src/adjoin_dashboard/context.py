@@ -19,9 +19,10 @@ from adjoin.db.scope import Scope
 from adjoin.errors import Forbidden
 from adjoin.facts.query import FactQuery
 from adjoin.surface.v1 import Role
+from adjoin.writing import DateFormat, NumberFormat, Writer
 from adjoin_dashboard.host import Host
 
-__all__ = ["Context", "data_version", "make_context"]
+__all__ = ["Context", "data_version", "make_context", "writer_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +30,7 @@ class Context:
     """One workspace, seen by one member of it.
 
     Part of the contract for plugins is what `surface.v1.PageContext` names; the rest is for Adjoin's own pages.
+    `write` writes numbers and times as they like them; `time_zone` is the one that days are counted in.
     `address` is the network address of who looks.
     """
 
@@ -38,6 +40,7 @@ class Context:
     role: Role
     currency: str
     time_zone: str
+    write: Writer
     address: str = ""
 
     @cached_property
@@ -93,14 +96,27 @@ def make_context(host: Host, signed_in: SignedIn, *, address: str = "") -> Conte
         role=signed_in.role.value,
         currency="USD",
         time_zone="UTC",
+        write=Writer(),
         address=address,
     )
     with context.store.read() as session:
         rows = session.exec(select(Account.currency, Account.time_zone)).all()
+    time_zone = _commonest([row[1] for row in rows], "UTC")
     return replace(
         context,
         currency=_commonest([row[0] for row in rows], "USD"),
-        time_zone=_commonest([row[1] for row in rows], "UTC"),
+        time_zone=time_zone,
+        write=writer_of(signed_in, time_zone=time_zone),
+    )
+
+
+def writer_of(signed_in: SignedIn, *, time_zone: str = "UTC") -> Writer:
+    """Return what writes as somebody's profile says; `time_zone` is the one for those who have chosen none."""
+    return Writer(
+        locale=signed_in.locale,
+        numbers=NumberFormat(signed_in.number_format),
+        dates=DateFormat(signed_in.date_format),
+        time_zone=signed_in.time_zone or time_zone,
     )
 
 

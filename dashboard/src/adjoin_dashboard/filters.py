@@ -39,7 +39,7 @@ def show_filters(context: Context, status: Status) -> Filters | None:
             (start.first, start.last),
             min_value=oldest,
             max_value=today,
-            format="YYYY-MM-DD",
+            format=context.write.date_order,
             key="range",
             bind="query-params",
             width=250,

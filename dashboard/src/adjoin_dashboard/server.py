@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 SITE = Path(__file__).parent / "site"
 
 #: Modules of `adjoin_dashboard.door` that have routes.
-_DOORS = ("sign_in", "registering", "links", "invitation", "account", "external", "connecting", "exports")
+_DOORS = ("sign_in", "registering", "links", "invitation", "account", "external", "connecting", "exports", "pictures")
 
 #: How often waiting mail is sent, for who has no scheduler.
 _MAIL_SECONDS = 10
@@ -61,9 +61,14 @@ _REQUIRED = {
 _WARM = (
     "pandas",
     "pyarrow",
+    "adjoin_dashboard.api_keys.view",
+    "adjoin_dashboard.audit.view",
+    "adjoin_dashboard.connections.view",
     "adjoin_dashboard.health.view",
+    "adjoin_dashboard.members.view",
     "adjoin_dashboard.overview.view",
     "adjoin_dashboard.runs.view",
+    "adjoin_dashboard.workspace.view",
 )
 
 

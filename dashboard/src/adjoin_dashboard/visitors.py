@@ -13,9 +13,10 @@ from adjoin.access.actors import Actor
 from adjoin.access.signed_in import SignedIn
 from adjoin.access.workspaces import UserWorkspace, workspaces_of
 from adjoin.errors import AdjoinError
-from adjoin_dashboard import numbers
+from adjoin_dashboard.door.pictures import picture_tag
 from adjoin_dashboard.host import Host
 from adjoin_dashboard.session_guard import current_address
+from adjoin_dashboard.words import escaped
 
 __all__ = ["show_ended", "show_no_workspace", "show_visitor"]
 
@@ -35,9 +36,8 @@ def show_visitor(host: Host, visitor: SignedIn) -> str | None:
         mine = workspaces_of(session, visitor.user_id)
     with st.sidebar:
         chosen = _choose(mine, visitor.workspace_id)
-        st.caption(
-            f"Signed in as {numbers.escaped(visitor.name or visitor.email)}", help=numbers.escaped(visitor.email)
-        )
+        st.html(picture_tag(visitor.user_id, visitor.name or visitor.email, visitor.picture_url, side=40))
+        st.caption(f"Signed in as {escaped(visitor.name or visitor.email)}", help=escaped(visitor.email))
         _links((_ACCOUNT, "Your account"), (_SIGN_OUT, "Sign out"))
     if chosen is not None and chosen != visitor.workspace_id:
         host.doors.sessions.choose_workspace(visitor.session_id, chosen)
@@ -50,7 +50,7 @@ def show_no_workspace(host: Host, visitor: SignedIn) -> None:
     """Say that somebody belongs to no workspace, and let them make one where everybody may."""
     st.title("No workspace")
     st.info(
-        f"You are signed in as {numbers.escaped(visitor.email)}, and are a member of no workspace. Ask somebody who is "
+        f"You are signed in as {escaped(visitor.email)}, and are a member of no workspace. Ask somebody who is "
         "to invite you under this address.",
         icon=":material/group_off:",
     )
@@ -70,7 +70,7 @@ def show_no_workspace(host: Host, visitor: SignedIn) -> None:
             workspace_id = made.id
         host.doors.sessions.choose_workspace(visitor.session_id, workspace_id)
     except AdjoinError as error:
-        st.error(numbers.escaped(str(error)), icon=":material/error:")
+        st.error(escaped(str(error)), icon=":material/error:")
         return
     st.rerun()
 
@@ -81,7 +81,7 @@ def _choose(mine: Sequence[UserWorkspace], current: str | None) -> str | None:
     if not ids:
         return None
     if len(ids) == 1:
-        st.caption(f"Workspace **{numbers.escaped(names[ids[0]])}**")
+        st.caption(f"Workspace **{escaped(names[ids[0]])}**")
         return ids[0]
     # Its key holds what is looked at now, so that another tab's choice is not undone by this one's.
     return st.selectbox(

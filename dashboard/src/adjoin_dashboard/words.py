@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from adjoin.db.people import Role
-from adjoin_dashboard import numbers
 
-__all__ = ["ROLE_HELP", "counted", "role_title", "sentence"]
+__all__ = ["ROLE_HELP", "escaped", "role_title", "sentence"]
 
 #: What each role may do, in one line.
 ROLE_HELP: Mapping[Role, str] = {
@@ -17,6 +17,8 @@ ROLE_HELP: Mapping[Role, str] = {
     Role.OWNER: "May do everything: also delete the workspace, and make others owners.",
 }
 
+_LINKED = re.compile(r"(?:www(?=\.)|:(?=//)|(?<=\S)@(?=\S))", re.IGNORECASE)
+
 
 def role_title(role: str) -> str:
     """Write a role as a word of its own: "Viewer"."""
@@ -25,11 +27,14 @@ def role_title(role: str) -> str:
 
 def sentence(text: str) -> str:
     """Return what a part of Adjoin says as a sentence for Streamlit's Markdown, nothing of it drawn."""
-    whole = numbers.escaped(text.strip())
+    whole = escaped(text.strip())
     whole = whole[:1].upper() + whole[1:]
     return whole if whole.endswith((".", "!", "?", "…")) else f"{whole}."
 
 
-def counted(count: int, one: str, many: str = "") -> str:
-    """Write a count with its noun: "1 member", "2 members"."""
-    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
+def escaped(text: str) -> str:
+    """Return text so that Streamlit's Markdown shows it as it is: names come from platforms, "$" begins a formula.
+
+    What looks like an address would become a link whoever wrote it; a sign that is not seen keeps it from that.
+    """
+    return re.sub(r"([\\`*_{}\[\]()#+!|<>~$:])", r"\\\1", _LINKED.sub("\\g<0>\u2060", text))

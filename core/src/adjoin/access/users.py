@@ -10,7 +10,6 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from zoneinfo import available_timezones
 
 import sqlalchemy as sa
@@ -22,11 +21,10 @@ from adjoin.access.actors import Actor
 from adjoin.db.people import ApiToken, Member, User
 from adjoin.db.people import Session as SignedIn
 from adjoin.errors import BadInput, UnknownName
+from adjoin.writing import DateFormat, NumberFormat
 
 __all__ = [
     "LONGEST_EMAIL",
-    "DateFormat",
-    "NumberFormat",
     "Profile",
     "all_users",
     "change_profile",
@@ -42,26 +40,6 @@ LONGEST_EMAIL = 254
 _LONGEST_URL = 2000
 _LOCALE = re.compile(r"([a-zA-Z]{2,3})(?:[-_]([a-zA-Z]{4}))?(?:[-_]([a-zA-Z]{2}|[0-9]{3}))?")
 _AT_ONCE = 500
-
-
-class NumberFormat(StrEnum):
-    """How numbers are written, shown by example; the empty one goes by the locale."""
-
-    LOCALE = ""
-    COMMA_POINT = "1,234.5"
-    POINT_COMMA = "1.234,5"
-    SPACE_COMMA = "1 234,5"
-    APOSTROPHE_POINT = "1'234.5"
-
-
-class DateFormat(StrEnum):
-    """How days are written; the empty one goes by the locale."""
-
-    LOCALE = ""
-    ISO = "yyyy-mm-dd"
-    POINTS = "dd.mm.yyyy"
-    DAY_FIRST = "dd/mm/yyyy"
-    MONTH_FIRST = "mm/dd/yyyy"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

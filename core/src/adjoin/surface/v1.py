@@ -16,6 +16,7 @@ from adjoin.contract import MaybeAsync, hookspec, payload
 
 if TYPE_CHECKING:
     from adjoin.facts.query import FactQuery
+    from adjoin.writing import Writer
 
 __all__ = [
     "Command",
@@ -49,7 +50,14 @@ class PageContext(Protocol):
         ...
 
     @property
-    def time_zone(self) -> str: ...
+    def time_zone(self) -> str:
+        """The zone that days are counted in (IANA)."""
+        ...
+
+    @property
+    def write(self) -> Writer:
+        """Writes numbers, amounts, days and instants as the member likes them."""
+        ...
 
     @property
     def facts(self) -> FactQuery:

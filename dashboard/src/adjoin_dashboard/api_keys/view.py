@@ -8,12 +8,12 @@ import streamlit as st
 from adjoin.access.permissions import Permission
 from adjoin.db.people import Role
 from adjoin.errors import AdjoinError
-from adjoin_dashboard import numbers
+from adjoin.writing import MISSING
 from adjoin_dashboard.api_keys.model import LIVES, SCOPES, KeyLine, create, load_keys, revoke, scopes_for
 from adjoin_dashboard.context import Context
 from adjoin_dashboard.notices import show_notices, tell
 from adjoin_dashboard.proving import is_proven, show_prove_again
-from adjoin_dashboard.words import counted, sentence
+from adjoin_dashboard.words import escaped, sentence
 
 __all__ = ["render"]
 
@@ -63,20 +63,18 @@ def _show_keys(context: Context, keys: list[KeyLine]) -> None:
 
 def _show_key(context: Context, one: KeyLine) -> None:
     what, when, button = st.columns([6, 4, 2], vertical_alignment="center")
-    owner = "" if one.is_own else f" · {numbers.escaped(one.owner)}"
+    owner = "" if one.is_own else f" · {escaped(one.owner)}"
     scopes = " ".join(f"`{scope}`" for scope in one.scopes if scope not in one.idle)
-    what.markdown(f"**{numbers.escaped(one.name)}**{owner}  \n{scopes}")
+    what.markdown(f"**{escaped(one.name)}**{owner}  \n{scopes}")
     if one.idle:
         what.caption(f"Not allowed by the owner's role any more: {', '.join(one.idle)}.")
-    ends = "until it is revoked" if one.expires_at is None else f"until {numbers.day(one.expires_at.date())}"
-    used = (
-        "never used" if one.last_used_at is None else f"last used {numbers.stamp(one.last_used_at, context.time_zone)}"
-    )
-    when.caption(f"Created {numbers.day(one.created_at.date())}, good {ends}  \n{used}")
+    ends = "until it is revoked" if one.expires_at is None else f"until {context.write.day(one.expires_at)}"
+    used = "never used" if one.last_used_at is None else f"last used {context.write.stamp(one.last_used_at)}"
+    when.caption(f"Created {context.write.day(one.created_at)}, good {ends}  \n{used}")
     button.button(
         "Revoke",
         key=f"key-{one.id}",
-        help=f"End the key {numbers.escaped(one.name)}",
+        help=f"End the key {escaped(one.name)}",
         width="stretch",
         on_click=_open,
         args=("revoke", one.id),
@@ -86,7 +84,7 @@ def _show_key(context: Context, one: KeyLine) -> None:
 def _show_ended(context: Context, keys: list[KeyLine]) -> None:
     if not keys:
         return
-    with st.expander(f"{counted(len(keys), 'key')} that ended"):
+    with st.expander(f"{context.write.counted(len(keys), 'key')} that ended"):
         st.dataframe(
             pd.DataFrame(
                 [
@@ -94,17 +92,15 @@ def _show_ended(context: Context, keys: list[KeyLine]) -> None:
                         "Key": one.name,
                         "Owner": one.owner,
                         "Ended": one.ended,
-                        "Created": numbers.day(one.created_at.date()),
-                        "Last used": None
-                        if one.last_used_at is None
-                        else numbers.stamp(one.last_used_at, context.time_zone),
+                        "Created": context.write.day(one.created_at),
+                        "Last used": None if one.last_used_at is None else context.write.stamp(one.last_used_at),
                         "Scopes": ", ".join(one.scopes),
                     }
                     for one in keys
                 ]
             ),
             hide_index=True,
-            placeholder=numbers.MISSING,
+            placeholder=MISSING,
             key="ended-keys",
             alt="API keys that are expired or revoked",
         )
@@ -157,7 +153,7 @@ def _create(context: Context) -> None:
         st.error(sentence(str(error)), icon=":material/error:")
         return
     place.empty()
-    st.success(f"The key **{numbers.escaped(made.row.name)}** is made.", icon=":material/check:")
+    st.success(f"The key **{escaped(made.row.name)}** is made.", icon=":material/check:")
     st.markdown("Copy it now: it is shown this once and stored nowhere in a form that can be read.")
     st.code(made.token, language=None, wrap_lines=True)
     st.caption("Keep it out of shell histories and repositories: set it as ADJOIN_TOKEN where the script runs.")
@@ -165,8 +161,8 @@ def _create(context: Context) -> None:
 
 
 def _revoke(context: Context, key: KeyLine) -> None:
-    whose = "" if key.is_own else f" of {numbers.escaped(key.owner)}"
-    st.markdown(f"Scripts with the key **{numbers.escaped(key.name)}**{whose} stop working at once, for good.")
+    whose = "" if key.is_own else f" of {escaped(key.owner)}"
+    st.markdown(f"Scripts with the key **{escaped(key.name)}**{whose} stop working at once, for good.")
     if not st.button("Revoke the key", type="primary", key="key-revoke"):
         return
     try:
@@ -174,6 +170,6 @@ def _revoke(context: Context, key: KeyLine) -> None:
     except AdjoinError as error:
         st.error(sentence(str(error)), icon=":material/error:")
         return
-    tell(f"The key **{numbers.escaped(name)}** is revoked.")
+    tell(f"The key **{escaped(name)}** is revoked.")
     _close()
     st.rerun()

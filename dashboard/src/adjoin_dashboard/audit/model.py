@@ -18,7 +18,7 @@ from adjoin.db import Store
 from adjoin.db.people import AuditEntry
 from adjoin.db.scope import Scope
 from adjoin.errors import BadInput
-from adjoin_dashboard import numbers
+from adjoin.writing import MISSING, Writer
 
 __all__ = [
     "EXPORT_PATH",
@@ -117,7 +117,15 @@ def load_index(store: Store, scope: Scope) -> tuple[AuditIndex, Names]:
         return found, names_of(session, scope.workspace_id, actors=found.actors)
 
 
-def load_page(store: Store, scope: Scope, asked: AuditFilter, *, limit: int = 50, after: str | None = None) -> LogPage:
+def load_page(
+    store: Store,
+    scope: Scope,
+    asked: AuditFilter,
+    *,
+    limit: int = 50,
+    after: str | None = None,
+    write: Writer = Writer(),  # noqa: B008 - it never changes
+) -> LogPage:
     """Read a page of a workspace's log. Raises BadInput for an `after` that is off.
 
     `store` is asked for names alone: those who have left the workspace are outside of it.
@@ -137,7 +145,7 @@ def load_page(store: Store, scope: Scope, asked: AuditFilter, *, limit: int = 50
         )
     with store.read() as session:
         names = names_of(session, scope.workspace_id, found.entries)
-    return LogPage(lines=tuple(_line(one, names) for one in found.entries), next=found.next)
+    return LogPage(lines=tuple(_line(one, names, write) for one in found.entries), next=found.next)
 
 
 def read_filter(values: Mapping[str, str]) -> AuditFilter:
@@ -174,37 +182,37 @@ def action_title(action: str) -> str:
     return f"{what[:1].upper()}{what[1:]}: {rest}".replace("_", " ").replace(".", ", ")
 
 
-def change_text(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> str:
+def change_text(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, write: Writer) -> str:
     """Say in one line what has changed: "role: viewer → admin"."""
     parts = []
     for name in dict.fromkeys([*(before or {}), *(after or {})]):
-        sides = [value_text(side[name]) for side in (before, after) if side is not None and name in side]
+        sides = [value_text(side[name], write) for side in (before, after) if side is not None and name in side]
         parts.append(f"{name.replace('_', ' ')}: {_ARROW.join(dict.fromkeys(sides))}")
     whole = "; ".join(parts)
     return whole if len(whole) <= _LONGEST_CELL else whole[: _LONGEST_CELL - 1] + "…"
 
 
-def value_text(value: Any) -> str:
+def value_text(value: Any, write: Writer) -> str:
     """Write a value that an entry holds."""
     match value:
         case None:
-            return numbers.MISSING
+            return MISSING
         case bool():
             return "yes" if value else "no"
         case str():
-            return _text(value) or "empty"
+            return _text(value, write) or "empty"
         case list():
-            return ", ".join(value_text(one) for one in value) or "none"
+            return ", ".join(value_text(one, write) for one in value) or "none"
         case dict():
-            return ", ".join(f"{name} {value_text(one)}" for name, one in value.items()) or "none"
+            return ", ".join(f"{name} {value_text(one, write)}" for name, one in value.items()) or "none"
         case _:
             return json.dumps(value)
 
 
-def _text(value: str) -> str:
+def _text(value: str, write: Writer) -> str:
     if _INSTANT.fullmatch(value):
         with suppress(ValueError):
-            return numbers.stamp(datetime.fromisoformat(value), "UTC")
+            return write.stamp(datetime.fromisoformat(value))
     return value
 
 
@@ -219,7 +227,7 @@ def _instant(name: str, values: Mapping[str, str]) -> datetime | None:
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
-def _line(one: AuditEntry, names: Names) -> AuditLine:
+def _line(one: AuditEntry, names: Names, write: Writer) -> AuditLine:
     before, after = names.values(one.before), names.values(one.after)
     return AuditLine(
         id=one.id,
@@ -230,7 +238,7 @@ def _line(one: AuditEntry, names: Names) -> AuditLine:
         object_kind=one.object_kind,
         object_id=one.object_id,
         what=names.object(one.object_kind, one.object_id),
-        change=change_text(before, after),
+        change=change_text(before, after, write),
         before=before,
         after=after,
         address=one.address,

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 import streamlit as st
 
 from adjoin.access.audit_index import AuditIndex, Names
 from adjoin.access.permissions import Permission
-from adjoin_dashboard import numbers
+from adjoin.writing import MISSING, Writer
 from adjoin_dashboard.audit.model import (
     GROUPS,
     AuditFilter,
@@ -25,7 +24,8 @@ from adjoin_dashboard.audit.model import (
     value_text,
 )
 from adjoin_dashboard.context import Context
-from adjoin_dashboard.words import counted
+from adjoin_dashboard.tables import written
+from adjoin_dashboard.words import escaped
 
 __all__ = ["render"]
 
@@ -44,12 +44,19 @@ def render(context: Context) -> None:
     if asked is None:
         return
     places = _places(asked)
-    page = load_page(context.host.store, context.store, asked, limit=_PER_PAGE, after=places[-1] if places else None)
+    page = load_page(
+        context.host.store,
+        context.store,
+        asked,
+        limit=_PER_PAGE,
+        after=places[-1] if places else None,
+        write=context.write,
+    )
     if not page.lines:
         st.info("Nothing was noted that fits. The log begins with the workspace.", icon=":material/search_off:")
         return
     selected = _show_table(context, page, asked)
-    _show_turning(page, places)
+    _show_turning(context, page, places)
     if selected is not None:
         _show_entry(context, selected)
 
@@ -72,7 +79,7 @@ def _show_filters(context: Context) -> AuditFilter | None:
                 "From and to",
                 (today - timedelta(days=6), today),
                 max_value=today,
-                format="YYYY-MM-DD",
+                format=context.write.date_order,
                 key="between",
                 bind="query-params",
                 width=250,
@@ -82,7 +89,7 @@ def _show_filters(context: Context) -> AuditFilter | None:
         if not isinstance(between, tuple) or len(between) != 2:
             st.info("Choose the last day too.", icon=":material/date_range:")
             return None
-        since, until = day_bounds(between[0], between[1], context.time_zone)
+        since, until = day_bounds(between[0], between[1], context.write.time_zone)
     elif span in _SPANS:
         # From a full hour on: the same filter while pages are turned.
         since = context.now().replace(minute=0, second=0, microsecond=0) - timedelta(days=_SPANS[span])
@@ -137,38 +144,38 @@ def _places(asked: AuditFilter) -> list[str]:
 
 def _show_table(context: Context, page: LogPage, asked: AuditFilter) -> AuditLine | None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.caption(f"Times in {context.time_zone}. Click the box before a line for all of it.", width="content")
+        st.caption(f"Times in {context.write.time_zone}. Click the box before a line for all of it.", width="content")
         st.link_button(
             "Download CSV",
             export_url(context.workspace_id, asked),
             icon=":material/download:",
             help="Everything that the filter finds, not this page alone. The log notes the download.",
         )
-    local = ZoneInfo(context.time_zone)
+    table = pd.DataFrame(
+        [
+            {
+                "When": one.at,
+                "Who": one.who,
+                "Did what": action_title(one.action),
+                "To what": one.what or None,
+                "Change": one.change or None,
+                "From": one.address or None,
+            }
+            for one in page.lines
+        ]
+    )
     event = st.dataframe(
-        pd.DataFrame(
-            [
-                {
-                    "When": one.at.astimezone(local).replace(tzinfo=None),
-                    "Who": one.who,
-                    "Did what": action_title(one.action),
-                    "To what": one.what or None,
-                    "Change": one.change or None,
-                    "From": one.address or None,
-                }
-                for one in page.lines
-            ]
-        ),
+        written(table, {"When": lambda at: context.write.moment(at, seconds=True)}),
         hide_index=True,
         on_select="rerun",
         selection_mode="single-row",
         # A selection is a position: another page or a newer entry moves all of them.
         key=f"audit-{page.lines[0].id}-{len(page.lines)}",
-        placeholder=numbers.MISSING,
+        placeholder=MISSING,
         row_height=40,
         height="content" if len(page.lines) <= _WHOLE_TABLE else 540,
         column_config={
-            "When": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm:ss", width=172),
+            "When": st.column_config.DatetimeColumn(width=172),
             "Who": st.column_config.TextColumn(width=180),
             "Did what": st.column_config.TextColumn(width=155),
             "To what": st.column_config.TextColumn(width=165),
@@ -181,7 +188,7 @@ def _show_table(context: Context, page: LogPage, asked: AuditFilter) -> AuditLin
     return page.lines[selected[0]] if selected else None
 
 
-def _show_turning(page: LogPage, places: list[str]) -> None:
+def _show_turning(context: Context, page: LogPage, places: list[str]) -> None:
     if not places and page.next is None:
         return
     with st.container(horizontal=True, vertical_alignment="center", key="audit-turning"):
@@ -195,7 +202,9 @@ def _show_turning(page: LogPage, places: list[str]) -> None:
             on_click=_turn,
             args=(page.next,),
         )
-        st.caption(f"Page {len(places) + 1}, {counted(len(page.lines), 'entry', 'entries')}", width="content")
+        st.caption(
+            f"Page {len(places) + 1}, {context.write.counted(len(page.lines), 'entry', 'entries')}", width="content"
+        )
 
 
 def _turn(place: str) -> None:
@@ -210,20 +219,20 @@ def _turn_back() -> None:
 
 def _show_entry(context: Context, one: AuditLine) -> None:
     st.header(action_title(one.action), anchor=False)
-    what = f" · {numbers.escaped(one.what)}" if one.what else ""
-    where = f" · from {numbers.escaped(one.address)}" if one.address else ""
-    st.markdown(f"{numbers.stamp(one.at, context.time_zone)} · **{numbers.escaped(one.who)}**{what}{where}")
+    what = f" · {escaped(one.what)}" if one.what else ""
+    where = f" · from {escaped(one.address)}" if one.address else ""
+    st.markdown(f"{context.write.stamp(one.at)} · **{escaped(one.who)}**{what}{where}")
     names = list(dict.fromkeys([*(one.before or {}), *(one.after or {})]))
     if names:
         st.table(
             pd.DataFrame(
-                [[_cell(one.before, name), _cell(one.after, name)] for name in names],
-                index=[numbers.escaped(name.replace("_", " ")) for name in names],
+                [[_cell(one.before, name, context.write), _cell(one.after, name, context.write)] for name in names],
+                index=[escaped(name.replace("_", " ")) for name in names],
                 columns=["Before", "After"],
             )
         )
     on = f" on {one.object_kind} {one.object_id}" if one.object_id else ""
-    st.caption(numbers.escaped(f"{one.action} by {one.actor}{on} · entry {one.id}"))
+    st.caption(escaped(f"{one.action} by {one.actor}{on} · entry {one.id}"))
     with st.container(horizontal=True):
         st.button("All that they did", key="only-who", on_click=_narrow, args=({"who": one.actor},))
         if one.object_id:
@@ -238,5 +247,5 @@ def _narrow(values: dict[str, str]) -> None:
         st.session_state[name] = values.get(name, "")
 
 
-def _cell(values: object, name: str) -> str:
-    return numbers.escaped(value_text(values[name])) if isinstance(values, dict) and name in values else numbers.MISSING
+def _cell(values: object, name: str, write: Writer) -> str:
+    return escaped(value_text(values[name], write)) if isinstance(values, dict) and name in values else MISSING

@@ -14,10 +14,9 @@ from adjoin.connecting import Authorising
 from adjoin.db.models import Account, Connection, Schedule
 from adjoin.health import ConnectionHealth, Finding, Problem, Verdict, connection_health
 from adjoin.sync.asking import active_run
-from adjoin_dashboard import numbers
+from adjoin.writing import Writer
 from adjoin_dashboard.context import Context
 from adjoin_dashboard.runs.model import connection_name
-from adjoin_dashboard.words import counted
 
 __all__ = ["AccountLine", "ConnectionLine", "Offer", "load_connections", "load_offers"]
 
@@ -58,10 +57,9 @@ class ConnectionLine:
     syncing: bool
     findings: tuple[tuple[Finding, str], ...]
 
-    @property
-    def reach(self) -> str:
+    def reach(self, write: Writer) -> str:
         """How many of the accounts that can be read are."""
-        return f"{self.read:,} of {self.readable:,} read"
+        return f"{write.count(self.read)} of {write.count(self.readable)} read"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +134,6 @@ def _line(
     accounts: Sequence[Account],
     schedules: Sequence[Schedule],
 ) -> ConnectionLine:
-    zone = context.time_zone
     gone = is_disconnected(connection)
     readable = [one for one in accounts if one.gone_at is None and one.readable]
     described = context.host.platforms.get(connection.platform)
@@ -153,10 +150,10 @@ def _line(
         read=sum(one.selected for one in readable),
         readable=len(readable),
         accounts=tuple(_account(one) for one in accounts),
-        synced="never" if connection.last_sync_at is None else numbers.stamp(connection.last_sync_at, zone),
-        due="" if due is None or gone else numbers.stamp(due, zone),
-        authorised=_authorised(connection, zone),
-        schedule=_schedule(schedules),
+        synced="never" if connection.last_sync_at is None else context.write.stamp(connection.last_sync_at),
+        due="" if due is None or gone else context.write.stamp(due),
+        authorised=_authorised(connection, context.write),
+        schedule=_schedule(schedules, context.write),
         paused=bool(schedules) and not any(one.enabled for one in schedules),
         scheduled=bool(schedules),
         syncing=run is not None,
@@ -180,21 +177,21 @@ def _account(account: Account) -> AccountLine:
     )
 
 
-def _authorised(connection: Connection, zone: str) -> str:
+def _authorised(connection: Connection, write: Writer) -> str:
     if connection.credential is None:
         return "not any more"
-    return "no end known" if connection.expires_at is None else f"until {numbers.stamp(connection.expires_at, zone)}"
+    return "no end known" if connection.expires_at is None else f"until {write.stamp(connection.expires_at)}"
 
 
-def _schedule(schedules: Sequence[Schedule]) -> str:
+def _schedule(schedules: Sequence[Schedule], write: Writer) -> str:
     if not schedules:
         return "none"
     if not any(one.enabled for one in schedules):
         return "paused"
-    return ", ".join(_timing(one) for one in schedules if one.enabled)
+    return ", ".join(_timing(one, write) for one in schedules if one.enabled)
 
 
-def _timing(schedule: Schedule) -> str:
+def _timing(schedule: Schedule, write: Writer) -> str:
     if schedule.every_seconds is None:
         return f"by `{schedule.cron}` ({schedule.time_zone})"
     every = timedelta(seconds=schedule.every_seconds)
@@ -202,4 +199,4 @@ def _timing(schedule: Schedule) -> str:
         return "every day" if every.days == 1 else f"every {every.days} days"
     if every % timedelta(hours=1) == timedelta(0):
         return "every hour" if every == timedelta(hours=1) else f"every {every // timedelta(hours=1)} h"
-    return f"every {counted(every // timedelta(minutes=1), 'minute')}"
+    return f"every {write.counted(every // timedelta(minutes=1), 'minute')}"

@@ -14,11 +14,11 @@ from adjoin.access.permissions import Permission
 from adjoin.errors import AdjoinError
 from adjoin.health import Severity, Verdict
 from adjoin.health.machinery import runs_are_executed
-from adjoin_dashboard import numbers
+from adjoin.writing import MISSING
 from adjoin_dashboard.connections.model import ConnectionLine, load_connections, load_offers
 from adjoin_dashboard.context import Context
 from adjoin_dashboard.notices import show_notices, tell
-from adjoin_dashboard.words import counted, sentence
+from adjoin_dashboard.words import escaped, sentence
 
 __all__ = ["render"]
 
@@ -70,21 +70,21 @@ def _executed(context: Context) -> bool:
 def _show(context: Context, line: ConnectionLine, *, executed: bool) -> None:
     with st.container(border=True, key=f"connection-{line.id}"):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-            st.header(numbers.escaped(line.name), anchor=False, width="content")
+            st.header(escaped(line.name), anchor=False, width="content")
             words, icon, colour = _BADGES[line.verdict]
             st.badge(words, icon=icon, color=colour)
         with st.grid(4, min_column_width=170):
-            _fact("Accounts", line.reach)
+            _fact("Accounts", line.reach(context.write))
             _fact("Last sync", line.synced)
             _fact("Schedule", f"{line.schedule}" + (f", next {line.due}" if line.due and not line.paused else ""))
             _fact("Authorised", line.authorised)
         _show_findings(context, line)
-        _show_accounts(line)
+        _show_accounts(context, line)
         _show_buttons(context, line, executed=executed)
 
 
 def _fact(label: str, text: str) -> None:
-    st.markdown(f":gray[{label}]  \n{text if '`' in text else numbers.escaped(text)}")
+    st.markdown(f":gray[{label}]  \n{text if '`' in text else escaped(text)}")
 
 
 def _show_findings(context: Context, line: ConnectionLine) -> None:
@@ -92,15 +92,15 @@ def _show_findings(context: Context, line: ConnectionLine) -> None:
         if finding.severity is Severity.NOTE:
             continue
         reason = f" {sentence(finding.why)}" if finding.why else ""
-        since = f" Since {numbers.stamp(finding.since, context.time_zone)}." if finding.since is not None else ""
+        since = f" Since {context.write.stamp(finding.since)}." if finding.since is not None else ""
         todo = f"  \n:material/build: {advice}" if advice else ""
         st.markdown(f"{_ICONS[finding.severity]} **{sentence(finding.what)}**{reason}{since}{todo}")
 
 
-def _show_accounts(line: ConnectionLine) -> None:
+def _show_accounts(context: Context, line: ConnectionLine) -> None:
     if not line.accounts:
         return
-    with st.expander(f"Accounts: {line.reach}", key=f"accounts-{line.id}"):
+    with st.expander(f"Accounts: {line.reach(context.write)}", key=f"accounts-{line.id}"):
         st.dataframe(
             pd.DataFrame(
                 [
@@ -115,7 +115,7 @@ def _show_accounts(line: ConnectionLine) -> None:
                 ]
             ),
             hide_index=True,
-            placeholder=numbers.MISSING,
+            placeholder=MISSING,
             height="content" if len(line.accounts) <= _WHOLE_TABLE else 460,
             alt=f"Accounts of {line.name} and whether they are read",
         )
@@ -161,12 +161,12 @@ def _show_sync(context: Context, line: ConnectionLine, *, executed: bool) -> Non
             context,
             line,
             connection_changes.sync_now,
-            f"A sync of **{numbers.escaped(line.name)}** is queued. Sync runs shows how far it is.",
+            f"A sync of **{escaped(line.name)}** is queued. Sync runs shows how far it is.",
         )
 
 
 def _show_pause(context: Context, line: ConnectionLine) -> None:
-    name = numbers.escaped(line.name)
+    name = escaped(line.name)
     if line.paused:
         if st.button("Resume schedule", icon=":material/play_arrow:", key=f"resume-{line.id}"):
             _do(
@@ -185,9 +185,9 @@ def _show_pause(context: Context, line: ConnectionLine) -> None:
 
 
 def _ask_to_disconnect(context: Context, line: ConnectionLine) -> None:
-    title = numbers.escaped(context.host.platform_title(line.platform))
+    title = escaped(context.host.platform_title(line.platform))
     st.markdown(
-        f"**What it means to disconnect {numbers.escaped(line.name)}**\n\n"
+        f"**What it means to disconnect {escaped(line.name)}**\n\n"
         "- Adjoin deletes its authorisation, and nobody can read the accounts with it any more.\n"
         "- Its schedule ends, and a sync that waits or runs is cancelled.\n"
         "- **All figures stay**, with accounts, campaigns and past runs, and are in the reports as before.\n"
@@ -200,7 +200,7 @@ def _ask_to_disconnect(context: Context, line: ConnectionLine) -> None:
             context,
             line,
             connection_changes.disconnect,
-            f"**{numbers.escaped(line.name)}** is disconnected. Its figures are kept.",
+            f"**{escaped(line.name)}** is disconnected. Its figures are kept.",
         )
 
 
@@ -213,7 +213,7 @@ def _show_offers(context: Context) -> None:
     with st.grid(4, min_column_width=220):
         for offer in offers:
             with st.container(border=True, key=f"offer-{offer.platform}"):
-                st.markdown(f"**{numbers.escaped(offer.title)}**")
+                st.markdown(f"**{escaped(offer.title)}**")
                 if offer.by_token:
                     st.markdown(f"Connected by a token: run `adjoin connect {offer.platform} --token`.")
                     continue
@@ -240,8 +240,8 @@ def _show_over(context: Context, lines: list[ConnectionLine]) -> None:
             key=f"connection-{line.id}",
         ):
             st.markdown(
-                f"**{numbers.escaped(line.name)}** · {counted(len(line.accounts), 'account')} · "
-                f"last sync {numbers.escaped(line.synced)}",
+                f"**{escaped(line.name)}** · {context.write.counted(len(line.accounts), 'account')} · "
+                f"last sync {escaped(line.synced)}",
                 width="content",
             )
             if context.may(Permission.MANAGE_CONNECTIONS) and line.can_authorise:

@@ -9,7 +9,7 @@ from typing import Any
 
 from adjoin.health import ConnectionHealth, Finding, Severity, Verdict
 from adjoin.sync.gaps import Calendar, DayState, Span
-from adjoin_dashboard import numbers
+from adjoin.writing import Writer
 from adjoin_dashboard.runs.model import connection_name
 
 __all__ = ["STATES", "Gap", "HealthLine", "gap_calendar", "gaps", "health_lines", "strip_summary"]
@@ -98,7 +98,7 @@ def health_lines(
     return lines
 
 
-def gaps(calendars: Sequence[Calendar]) -> list[Gap]:
+def gaps(calendars: Sequence[Calendar], write: Writer) -> list[Gap]:
     """Return the days that should be there and are not, the longest gaps first."""
     found = [(one, span) for one in calendars for span in one.gaps]
     found.sort(key=lambda pair: (-pair[1].days, pair[0].account_name, pair[0].dataset, pair[1].since))
@@ -106,7 +106,7 @@ def gaps(calendars: Sequence[Calendar]) -> list[Gap]:
         Gap(
             account=one.account_name,
             dataset=one.dataset,
-            days=numbers.days(span.since, span.until),
+            days=write.days(span.since, span.until),
             count=span.days,
             why=_why(one, span),
         )
@@ -124,7 +124,7 @@ def strip_summary(calendars: Sequence[Calendar]) -> str:
     return "; ".join(told) or "no day is missing"
 
 
-def gap_calendar(calendars: Sequence[Calendar], *, dark: bool) -> tuple[dict[str, Any], int]:
+def gap_calendar(calendars: Sequence[Calendar], write: Writer, *, dark: bool) -> tuple[dict[str, Any], int]:
     """Return the ECharts option of the strips of one account, one for each dataset, and its height in pixels.
 
     A cell is a day; over more than a year it is a week, which shows the worst of its days.
@@ -152,7 +152,7 @@ def gap_calendar(calendars: Sequence[Calendar], *, dark: bool) -> tuple[dict[str
         "grid": {"left": 4, "right": 30, "top": 52, "bottom": 4, "containLabel": True},
         "xAxis": axis
         | {
-            "data": [numbers.day(start) for start in starts],
+            "data": [write.day(start) for start in starts],
             "axisLabel": {"color": text, "hideOverlap": True},
         },
         "yAxis": axis
@@ -169,8 +169,8 @@ def gap_calendar(calendars: Sequence[Calendar], *, dark: bool) -> tuple[dict[str
                 "itemStyle": {"color": colours[dark], "borderColor": ground, "borderWidth": 1 if step == 1 else 0},
                 "data": [
                     {
-                        "name": f"{dataset}, {numbers.days(start, start + timedelta(days=step - 1))}: {label}",
-                        "value": [numbers.day(start), dataset, 1],
+                        "name": f"{dataset}, {write.days(start, start + timedelta(days=step - 1))}: {label}",
+                        "value": [write.day(start), dataset, 1],
                         "itemStyle": {"color": colours[dark]},
                     }
                     for (dataset, start), found in cells.items()

@@ -13,9 +13,10 @@ from adjoin.errors import AdjoinError
 from adjoin.health import Severity, Verdict, connection_health
 from adjoin.health.machinery import check_scheduler, check_workers
 from adjoin.sync.gaps import Calendar, calendars
-from adjoin_dashboard import numbers
+from adjoin.writing import MISSING
 from adjoin_dashboard.context import Context
 from adjoin_dashboard.health.model import HealthLine, gap_calendar, gaps, health_lines, strip_summary
+from adjoin_dashboard.words import escaped
 
 __all__ = ["render"]
 
@@ -43,7 +44,7 @@ def render(context: Context) -> None:
             calendars=every,
         )
     except AdjoinError as error:
-        st.error(numbers.escaped(str(error)), icon=":material/error:")
+        st.error(escaped(str(error)), icon=":material/error:")
         return
     if not healths:
         st.info("No ad account is connected yet. Connect one with `adjoin connect PLATFORM`.", icon=":material/link:")
@@ -77,7 +78,7 @@ def _show_machinery(context: Context) -> None:
         found += check_workers(runtime.store, now=context.now())
     for one in found:
         if one.state in ("attention", "failed"):
-            text = f"**{numbers.escaped(one.check.capitalize())}:** {numbers.escaped(one.detail)}."
+            text = f"**{escaped(one.check.capitalize())}:** {escaped(one.detail)}."
             st.warning(f"{text} {one.advice}".strip(), icon=":material/warning:")
 
 
@@ -101,7 +102,7 @@ def _show_table(lines: list[HealthLine]) -> None:
             ]
         ),
         hide_index=True,
-        placeholder=numbers.MISSING,
+        placeholder=MISSING,
         row_height=40,
         height="content" if len(lines) <= _WHOLE_TABLE else 540,
         column_config={
@@ -117,14 +118,12 @@ def _show_table(lines: list[HealthLine]) -> None:
 
 
 def _show_findings(context: Context, line: HealthLine, number: int) -> None:
-    with st.expander(
-        numbers.escaped(line.headline), expanded=line.verdict is not Verdict.HEALTHY, key=f"findings-{number}"
-    ):
+    with st.expander(escaped(line.headline), expanded=line.verdict is not Verdict.HEALTHY, key=f"findings-{number}"):
         for finding in line.findings:
-            what = numbers.escaped(finding.what[:1].upper() + finding.what[1:])
+            what = escaped(finding.what[:1].upper() + finding.what[1:])
             reason = (finding.why[:1].upper() + finding.why[1:]).rstrip(".")
-            why = f" {numbers.escaped(reason)}." if reason else ""
-            since = f" Since {numbers.stamp(finding.since, context.time_zone)}." if finding.since is not None else ""
+            why = f" {escaped(reason)}." if reason else ""
+            since = f" Since {context.write.stamp(finding.since)}." if finding.since is not None else ""
             # Advice is ours and holds commands; a platform's words are in the other parts.
             advice = f"  \n:material/build: {finding.advice}" if finding.advice else ""
             st.markdown(f"{_ICONS[finding.severity]} **{what}.**{why}{since}{advice}")
@@ -155,16 +154,16 @@ def _show_calendars(context: Context, every: list[Calendar]) -> None:
     cut = [one for one in (_last(one, _SPANS[span or "90 days"]) for one in by_account[key]) if one.spans]
     name = _account(context, key, names)
     if cut:
-        option, height = gap_calendar(cut, dark=st.context.theme.type == "dark")
+        option, height = gap_calendar(cut, context.write, dark=st.context.theme.type == "dark")
         st.echarts_chart(
             option,
             height=height,
             key="calendar",
-            alt=f"Days of {name} by dataset, {numbers.days(cut[0].spans[0].since, cut[0].spans[-1].until)}: "
+            alt=f"Days of {name} by dataset, {context.write.days(cut[0].spans[0].since, cut[0].spans[-1].until)}: "
             f"{strip_summary(cut)}",
         )
-        st.caption(numbers.escaped(f"{name}: {strip_summary(cut)}."))
-    _show_gaps(every)
+        st.caption(escaped(f"{name}: {strip_summary(cut)}."))
+    _show_gaps(context, every)
 
 
 def _last(calendar: Calendar, days: int) -> Calendar:
@@ -176,8 +175,8 @@ def _last(calendar: Calendar, days: int) -> Calendar:
     return replace(calendar, spans=tuple(spans))
 
 
-def _show_gaps(every: list[Calendar]) -> None:
-    found = gaps(every)
+def _show_gaps(context: Context, every: list[Calendar]) -> None:
+    found = gaps(every, context.write)
     st.subheader("Missing days of all accounts", anchor=False)
     if not found:
         st.markdown("No day is missing.")

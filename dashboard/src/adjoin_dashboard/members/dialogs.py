@@ -9,13 +9,12 @@ import streamlit as st
 from adjoin.access.invitations import LIFETIME
 from adjoin.db.people import Role
 from adjoin.errors import AdjoinError
-from adjoin_dashboard import numbers
 from adjoin_dashboard.context import Context
 from adjoin_dashboard.members import changes
 from adjoin_dashboard.members.model import MOST_AT_ONCE, InvitationLine, MemberLine, MembersPage
 from adjoin_dashboard.notices import tell
 from adjoin_dashboard.proving import is_proven, show_prove_again
-from adjoin_dashboard.words import ROLE_HELP, role_title, sentence
+from adjoin_dashboard.words import ROLE_HELP, escaped, role_title, sentence
 
 __all__ = ["open_dialog", "show_dialog"]
 
@@ -35,9 +34,9 @@ def show_dialog(context: Context, page: MembersPage) -> None:
     if kind == "invite" and page.grants:
         st.dialog("Invite people", icon=":material/person_add:", on_dismiss=_close)(_invite)(context, page)
     elif kind == "member" and member is not None and member.manageable:
-        st.dialog(numbers.escaped(member.title), on_dismiss=_close)(_manage)(context, page, member)
+        st.dialog(escaped(member.title), on_dismiss=_close)(_manage)(context, page, member)
     elif kind == "invitation" and invitation is not None and invitation.may_change:
-        st.dialog(numbers.escaped(invitation.email), on_dismiss=_close)(_answer)(context, invitation)
+        st.dialog(escaped(invitation.email), on_dismiss=_close)(_answer)(context, invitation)
     elif kind:
         _close()
 
@@ -78,19 +77,19 @@ def _invite(context: Context, page: MembersPage) -> None:
         st.error(sentence(str(error)), icon=":material/error:")
         return
     for address, why in done.refused if not done.sent else ():
-        st.error(f"**{numbers.escaped(address)}:** {sentence(why)}", icon=":material/error:")
+        st.error(f"**{escaped(address)}:** {sentence(why)}", icon=":material/error:")
     if not done.sent:
         return
-    tell(f"Invited as {role_title(role)}: {numbers.escaped(', '.join(done.sent))}. The mail is on its way.")
+    tell(f"Invited as {role_title(role)}: {escaped(', '.join(done.sent))}. The mail is on its way.")
     for address, why in done.refused:
-        tell(f"Not invited: **{numbers.escaped(address)}.** {sentence(why)}", problem=True)
+        tell(f"Not invited: **{escaped(address)}.** {sentence(why)}", problem=True)
     _close()
     st.rerun()
 
 
 def _manage(context: Context, page: MembersPage, member: MemberLine) -> None:
-    name = numbers.escaped(member.title)
-    st.caption(f"{numbers.escaped(member.email)} · {role_title(member.role)} since {numbers.day(member.since.date())}")
+    name = escaped(member.title)
+    st.caption(f"{escaped(member.email)} · {role_title(member.role)} since {context.write.day(member.since)}")
     if member.roles:
         _show_role(context, member, name)
     if member.may_take_over:
@@ -123,7 +122,7 @@ def _show_role(context: Context, member: MemberLine, name: str) -> None:
 def _show_transfer(context: Context, page: MembersPage, member: MemberLine, name: str) -> None:
     with st.expander("Transfer ownership", icon=":material/key:", key="transfer-part"):
         st.markdown(
-            f"**{name}** becomes an owner of **{numbers.escaped(page.workspace)}**, and you step back to Admin. "
+            f"**{name}** becomes an owner of **{escaped(page.workspace)}**, and you step back to Admin. "
             "Only an owner can make you one again."
         )
         if not is_proven(context):
@@ -141,20 +140,20 @@ def _show_leave(context: Context, page: MembersPage, member: MemberLine) -> None
         return
     with st.expander("Leave the workspace", icon=":material/logout:", key="leave-part"):
         st.markdown(
-            f"You lose access to **{numbers.escaped(page.workspace)}** at once, and your API keys of it stop working. "
+            f"You lose access to **{escaped(page.workspace)}** at once, and your API keys of it stop working. "
             "To come back you need an invitation."
         )
         if st.button("Leave", type="primary", key="leave-now"):
-            _do(lambda: changes.leave(context), f"You have left {numbers.escaped(page.workspace)}.")
+            _do(lambda: changes.leave(context), f"You have left {escaped(page.workspace)}.")
 
 
 def _answer(context: Context, invitation: InvitationLine) -> None:
     state = "open until" if invitation.open else "expired"
     st.caption(
-        f"{role_title(invitation.role)} · sent {numbers.stamp(invitation.sent_at, context.time_zone)} · "
-        f"{state} {numbers.stamp(invitation.expires_at, context.time_zone)}"
+        f"{role_title(invitation.role)} · sent {context.write.stamp(invitation.sent_at)} · "
+        f"{state} {context.write.stamp(invitation.expires_at)}"
     )
-    address = numbers.escaped(invitation.email)
+    address = escaped(invitation.email)
     st.markdown("Sending it again makes a new link; the old one stops working.")
     with st.container(horizontal=True):
         again = st.button("Send again", type="primary", icon=":material/send:", key="invitation-again")

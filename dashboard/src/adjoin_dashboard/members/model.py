@@ -31,6 +31,7 @@ class MemberLine:
     user_id: str
     name: str
     email: str
+    picture_url: str
     role: Role
     since: datetime
     active: bool
@@ -123,6 +124,7 @@ def _member(
         user_id=one.user_id,
         name=one.name,
         email=one.email,
+        picture_url=one.picture_url,
         role=one.role,
         since=one.since,
         active=one.active,

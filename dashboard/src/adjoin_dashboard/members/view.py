@@ -5,12 +5,12 @@ from __future__ import annotations
 import streamlit as st
 
 from adjoin.db.people import Role
-from adjoin_dashboard import numbers
 from adjoin_dashboard.context import Context
+from adjoin_dashboard.door.pictures import picture_tag
 from adjoin_dashboard.members import dialogs
 from adjoin_dashboard.members.model import InvitationLine, MemberLine, MembersPage, load_members
 from adjoin_dashboard.notices import show_notices
-from adjoin_dashboard.words import ROLE_HELP, counted, role_title
+from adjoin_dashboard.words import ROLE_HELP, escaped, role_title
 
 __all__ = ["render"]
 
@@ -42,7 +42,7 @@ def render(context: Context) -> None:
     show_notices()
     if page.leaving_at is not None:
         st.warning(
-            f"This workspace is to be deleted on {numbers.day(page.leaving_at.date())} and takes no changes. "
+            f"This workspace is to be deleted on {context.write.day(page.leaving_at)} and takes no changes. "
             "An owner can restore it on the page Workspace.",
             icon=":material/auto_delete:",
         )
@@ -54,8 +54,8 @@ def render(context: Context) -> None:
 
 def _show_members(context: Context, page: MembersPage) -> None:
     waiting = sum(one.open for one in page.invitations)
-    invited = f", {counted(waiting, 'invitation')} waiting for an answer" if waiting else ""
-    st.caption(f"{numbers.escaped(page.workspace)}: {counted(len(page.members), 'member')}{invited}.")
+    invited = f", {context.write.counted(waiting, 'invitation')} waiting for an answer" if waiting else ""
+    st.caption(f"{escaped(page.workspace)}: {context.write.counted(len(page.members), 'member')}{invited}.")
     found = list(page.members)
     if len(found) > _PER_PAGE:
         sought = st.text_input("Find a member", key="member-search", placeholder="Name or e-mail address", width=320)
@@ -65,7 +65,7 @@ def _show_members(context: Context, page: MembersPage) -> None:
     with st.container(gap="small", key="members"):
         for one in _part(found, "members-page"):
             with st.container(border=True):
-                _show_member(one)
+                _show_member(context, one)
     with st.expander("What each role may do"):
         st.markdown("\n".join(f"- **{role_title(role)}.** {ROLE_HELP[role]}" for role in reversed(Role)))
 
@@ -78,21 +78,23 @@ def _part(found: list[MemberLine], key: str) -> list[MemberLine]:
     return found[(number - 1) * _PER_PAGE : number * _PER_PAGE]
 
 
-def _show_member(one: MemberLine) -> None:
+def _show_member(context: Context, one: MemberLine) -> None:
     who, role, since, button = st.columns(_COLUMNS, vertical_alignment="center")
+    picture, who = who.columns([1, 9], vertical_alignment="center")
+    picture.html(picture_tag(one.user_id, one.title, one.picture_url), width=40)
     you = " (you)" if one.is_self else ""
     off = " :orange-badge[switched off]" if not one.active else ""
     with who.container(gap=None):
-        st.markdown(f"**{numbers.escaped(one.title)}**{you}{off}")
+        st.markdown(f"**{escaped(one.title)}**{you}{off}")
         if one.name:
             st.text(one.email)
     role.markdown(role_title(one.role))
-    since.caption(f"since {numbers.day(one.since.date())}")
+    since.caption(f"since {context.write.day(one.since)}")
     if one.manageable:
         button.button(
             "Manage",
             key=f"member-{one.user_id}",
-            help="Your role, and how to leave" if one.is_self else f"Role and access of {numbers.escaped(one.title)}",
+            help="Your role, and how to leave" if one.is_self else f"Role and access of {escaped(one.title)}",
             width="stretch",
             on_click=dialogs.open_dialog,
             args=("member", one.user_id),
@@ -109,20 +111,20 @@ def _show_invitations(context: Context, page: MembersPage) -> None:
 
 def _show_invitation(context: Context, one: InvitationLine) -> None:
     who, role, until, button = st.columns(_COLUMNS, vertical_alignment="center")
-    by = f"by {numbers.escaped(one.invited_by)}, " if one.invited_by else ""
+    by = f"by {escaped(one.invited_by)}, " if one.invited_by else ""
     with who.container(gap=None):
-        st.markdown(f"**{numbers.escaped(one.email)}**")
-        st.caption(f"invited {by}{numbers.day(one.sent_at.date())}")
+        st.markdown(f"**{escaped(one.email)}**")
+        st.caption(f"invited {by}{context.write.day(one.sent_at)}")
     role.markdown(role_title(one.role))
     if one.open:
-        until.caption(f"open until {numbers.stamp(one.expires_at, context.time_zone)}")
+        until.caption(f"open until {context.write.stamp(one.expires_at)}")
     else:
-        until.markdown(f":orange-badge[expired] {numbers.day(one.expires_at.date())}")
+        until.markdown(f":orange-badge[expired] {context.write.day(one.expires_at)}")
     if one.may_change:
         button.button(
             "Manage",
             key=f"invitation-{one.id}",
-            help=f"Send the invitation of {numbers.escaped(one.email)} again, or revoke it",
+            help=f"Send the invitation of {escaped(one.email)} again, or revoke it",
             width="stretch",
             on_click=dialogs.open_dialog,
             args=("invitation", one.id),

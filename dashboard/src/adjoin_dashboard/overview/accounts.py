@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 
-from adjoin_dashboard import numbers
 from adjoin_dashboard.overview.model import AccountId
 from adjoin_dashboard.overview.status import KnownAccount
+from adjoin_dashboard.words import escaped
 
 __all__ = ["account_names", "lacking", "quiet_accounts"]
 
@@ -35,7 +35,7 @@ def lacking(
 
     def name(key: AccountId) -> str:
         plain = names.get(key, key[1])
-        return numbers.escaped(plain if title is None else f"{plain} ({title(key[0])})")
+        return escaped(plain if title is None else f"{plain} ({title(key[0])})")
 
     shown = [
         f"{name(key)} lacks {days} {'day' if days == 1 else 'days'}" for key, days in list(missing.items())[:_NAMED]
@@ -52,9 +52,9 @@ def quiet_accounts(
     for account in accounts:
         key = (account.platform, account.account_id)
         if key not in shown:
-            by_platform[account.platform].append(numbers.escaped(f"{names[key]} ({_why_quiet(account)})"))
+            by_platform[account.platform].append(escaped(f"{names[key]} ({_why_quiet(account)})"))
     return [
-        ", ".join(lines) if title is None else f"{numbers.escaped(title(platform))}: {', '.join(lines)}"
+        ", ".join(lines) if title is None else f"{escaped(title(platform))}: {', '.join(lines)}"
         for platform, lines in by_platform.items()
     ]
 

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Literal, TypeAlias, TypeVar
 
-from adjoin_dashboard import numbers
+from adjoin.writing import Writer
 
 __all__ = [
     "COMPARISONS",
@@ -165,11 +165,12 @@ def build(
     before: PeriodFigures | None,
     rows: Iterable[DayRow] = (),
     covered: Collection[tuple[str, date]] = (),
+    write: Writer,
 ) -> Overview:
     """Compute the page from the figures of the period and of the compared one (None: no comparison).
 
     `rows` give the accounts' trends, each in its own currency: a trend shows a shape. `covered` are the (platform,
-    day) that were synced: a day without rows counts as 0 there and as missing elsewhere.
+    day) that were synced: a day without rows counts as 0 there and as missing elsewhere. `write` writes the headlines.
     """
     days = period.days
     earlier = before or PeriodFigures(totals=Figures(), days={}, accounts={})
@@ -197,7 +198,7 @@ def build(
         days=tuple(day.isoformat() for day in days),
         totals=now.totals,
         before=earlier.totals,
-        kpis=_kpis(now.totals, earlier.totals, [by_day.get(day, Figures()) for day in days], currency),
+        kpis=_kpis(now.totals, earlier.totals, [by_day.get(day, Figures()) for day in days], currency, write),
         platforms=groups(_added(now.days, _platform), _added(earlier.days, _platform)),
         accounts=groups(now.accounts, earlier.accounts),
     )
@@ -233,47 +234,47 @@ def rows_as_csv(rows: Iterable[DayRow], account_names: Mapping[AccountId, str]) 
     return out.getvalue()
 
 
-def _kpis(now: Figures, before: Figures, daily: Sequence[Figures], currency: str) -> tuple[Kpi, ...]:
+def _kpis(now: Figures, before: Figures, daily: Sequence[Figures], currency: str, write: Writer) -> tuple[Kpi, ...]:
     def trend(value: Callable[[Figures], int | Decimal | None], scale: int = 1) -> tuple[float | None, ...]:
         return tuple(_float(value(one), scale) for one in daily)
 
     return (
         _kpi(
             "Spend",
-            numbers.money(now.cost_micros, currency, compact=True),
-            numbers.change(now.cost_micros, before.cost_micros),
+            write.money(now.cost_micros, currency, compact=True),
+            write.change(now.cost_micros, before.cost_micros),
             better=None,
             trend=trend(lambda one: one.cost_micros, 10**6),
             help="What the platforms charged for the ads.",
         ),
         _kpi(
             "Conversions",
-            numbers.count(now.conversions, compact=(now.conversions or 0) >= 1_000_000),
-            numbers.change(now.conversions, before.conversions),
+            write.count(now.conversions, compact=(now.conversions or 0) >= 1_000_000),
+            write.change(now.conversions, before.conversions),
             better="up",
             trend=trend(lambda one: one.conversions),
             help="As each platform counts them, by its own attribution.",
         ),
         _kpi(
             "CPA",
-            numbers.money(now.cpa_micros, currency),
-            numbers.change(now.cpa_micros, before.cpa_micros),
+            write.money(now.cpa_micros, currency),
+            write.change(now.cpa_micros, before.cpa_micros),
             better="down",
             trend=trend(lambda one: one.cpa_micros, 10**6),
             help="Cost per conversion: spend divided by conversions.",
         ),
         _kpi(
             "ROAS",
-            numbers.times(now.roas),
-            numbers.change(now.roas, before.roas),
+            write.times(now.roas),
+            write.change(now.roas, before.roas),
             better="up",
             trend=trend(lambda one: one.roas),
             help="Return on ad spend: the value of the conversions divided by spend.",
         ),
         _kpi(
             "CTR",
-            numbers.percent(now.ctr),
-            numbers.points(now.ctr, before.ctr),
+            write.percent(now.ctr),
+            write.points(now.ctr, before.ctr),
             better="up",
             trend=trend(lambda one: one.ctr),
             help="Click-through rate: clicks divided by impressions.",

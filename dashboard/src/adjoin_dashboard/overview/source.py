@@ -9,6 +9,7 @@ from typing import Any
 
 from adjoin.facts.query import FactQuery
 from adjoin.facts.report import daily, report
+from adjoin.writing import Writer
 from adjoin_dashboard.overview.model import (
     AccountId,
     DayRow,
@@ -33,7 +34,7 @@ _TOLERATED_GAPS = 0.05
 class Question:
     """What is asked of the facts. Equal questions have equal answers: it names the workspace and the data version.
 
-    `convert` is false when all amounts are in the currency already.
+    `convert` is false when all amounts are in the currency already; `write` is how the visitor has numbers written.
     """
 
     workspace_id: str
@@ -43,6 +44,7 @@ class Question:
     platforms: tuple[str, ...]
     currency: str
     convert: bool
+    write: Writer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +70,11 @@ def load(question: Question, facts: FactQuery) -> Loaded:
     missing_before: Mapping[AccountId, int] = {}
     comparable = True
     with facts.store.read() as session:
-        asked = [one for one in load_accounts(session, question.workspace_id) if one.platform in question.platforms]
+        asked = [
+            one
+            for one in load_accounts(session, question.workspace_id, question.write)
+            if one.platform in question.platforms
+        ]
         covered = covered_days(session, question.workspace_id, question.period)
         missing = missing_days(session, question.workspace_id, asked, question.period)
         if question.compared is not None:
@@ -85,6 +91,7 @@ def load(question: Question, facts: FactQuery) -> Loaded:
             before=before,
             rows=_rows(question, facts),
             covered=covered,
+            write=question.write,
         ),
         notes=notes,
         missing=missing,

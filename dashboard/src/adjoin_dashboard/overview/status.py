@@ -11,9 +11,10 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from adjoin.db.models import Account, Connection, ConnectionState, Coverage, FactFile, Run, RunState
-from adjoin_dashboard import numbers
+from adjoin.writing import Writer
 from adjoin_dashboard.overview.model import Period
 from adjoin_dashboard.runs.model import connection_name
+from adjoin_dashboard.words import escaped
 
 __all__ = ["KnownAccount", "Status", "covered_days", "load_accounts", "load_status", "missing_days"]
 
@@ -61,7 +62,7 @@ class Status:
         return sorted({account.platform for account in self.accounts})
 
 
-def load_status(session: Session, workspace_id: str, title: Callable[[str], str]) -> Status:
+def load_status(session: Session, workspace_id: str, title: Callable[[str], str], write: Writer) -> Status:
     """Read the status. `title` names a platform."""
     connections = session.exec(
         select(Connection).where(Connection.workspace_id == workspace_id).order_by(col(Connection.platform))
@@ -84,14 +85,14 @@ def load_status(session: Session, workspace_id: str, title: Callable[[str], str]
         connected=bool(connections),
         synced=bool(as_of) or held[0] is not None,
         active=any(_is_active(session, connection) for connection in connections),
-        accounts=load_accounts(session, workspace_id),
+        accounts=load_accounts(session, workspace_id, write),
         as_of=as_of,
         held=Period(held[0], held[1]) if held[0] is not None and held[1] is not None else None,
         problems=tuple(problems),
     )
 
 
-def load_accounts(session: Session, workspace_id: str) -> tuple[KnownAccount, ...]:
+def load_accounts(session: Session, workspace_id: str, write: Writer) -> tuple[KnownAccount, ...]:
     """Read the accounts, by platform and name."""
     accounts = session.exec(
         select(Account)
@@ -105,7 +106,7 @@ def load_accounts(session: Session, workspace_id: str) -> tuple[KnownAccount, ..
             name=account.name,
             currency=account.currency,
             status=account.status,
-            problem=_account_problem(account),
+            problem=_account_problem(account, write),
         )
         for account in accounts
     )
@@ -163,7 +164,7 @@ def _is_active(session: Session, connection: Connection) -> bool:
 
 
 def _problems(connection: Connection, title: str, last: Run | None) -> list[str]:
-    name = numbers.escaped(connection_name(title, connection.label))
+    name = escaped(connection_name(title, connection.label))
     problems = []
     if connection.state is ConnectionState.RECONNECT:
         problems.append(f"{name} no longer lets Adjoin in. Connect it again: `adjoin connect {connection.platform}`.")
@@ -171,19 +172,19 @@ def _problems(connection: Connection, title: str, last: Run | None) -> list[str]
         problems.append(f"{name} is switched off and is not synced.")
     elif last is not None and last.state in (RunState.FAILED, RunState.PARTLY):
         outcome = "failed" if last.state is RunState.FAILED else "was not complete"
-        reason = f" {numbers.escaped(last.error)}" if last.error else ""
+        reason = f" {escaped(last.error)}" if last.error else ""
         problems.append(
             f"The last sync of {name} {outcome}, so figures may be missing or old.{reason} "
             "The page Sync runs has the details."
         )
     if connection.warning:
-        problems.append(f"{name}: {numbers.escaped(connection.warning)}")
+        problems.append(f"{name}: {escaped(connection.warning)}")
     return problems
 
 
-def _account_problem(account: Account) -> str | None:
+def _account_problem(account: Account, write: Writer) -> str | None:
     if account.gone_at is not None:
-        return f"no longer listed by the platform since {numbers.day(account.gone_at.date())}"
+        return f"no longer listed by the platform since {write.day(account.gone_at)}"
     if not account.readable:
         if account.note == f"not read: {account.native_status}":  # the platform's own word in capitals
             return f"{account.native_status.replace('_', ' ').lower()}, not read"

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
 
-from adjoin_dashboard import numbers
+from adjoin.writing import Writer, currency_sign, decimals
 from adjoin_dashboard.overview.model import AccountId, Group
+from adjoin_dashboard.tables import written
 
-__all__ = ["columns", "frame"]
+if TYPE_CHECKING:
+    from pandas.io.formats.style import Styler
+
+__all__ = ["columns", "frame", "styled"]
 
 #: Pixels: enough for "Microsoft Advertising", and less than two thirds of a phone.
 _PINNED = 195
@@ -47,29 +51,40 @@ def frame(
     )
 
 
-def columns(table: pd.DataFrame, currency: str, label: str, *, with_change: bool) -> dict[str, Any]:
-    """Return the column settings of a frame made here."""
-    sign = numbers.currency_sign(currency)
+def styled(table: pd.DataFrame, currency: str, write: Writer) -> Styler:
+    """Return a frame made here as the visitor has numbers written: each column with as many decimals throughout."""
+    sign = currency_sign(currency)
 
-    def money(name: str, help_text: str | None = None) -> Any:
-        digits = numbers.decimals(table[name].max(), currency)
-        return st.column_config.NumberColumn(name, format=f"{sign}%,.{digits}f", help=help_text)
+    def number(digits: int, before: str = "", after: str = "") -> Callable[[float], str]:
+        return lambda value: f"{before}{write.number(Decimal(repr(value)), digits)}{after}"
 
     fraction = any(value is not None and value % 1 for value in table["Conversions"])
+    return written(
+        table,
+        {
+            "Spend": number(decimals(table["Spend"].max(), currency), sign),
+            "Change": lambda value: write.signed(Decimal(repr(value)), 1, "%"),
+            "Conversions": number(1 if fraction else 0),
+            "CPA": number(decimals(table["CPA"].max(), currency), sign),
+            "ROAS": number(2, after="×"),
+            "CTR": number(2, after="%"),
+        },
+    )
+
+
+def columns(label: str, *, with_change: bool) -> dict[str, Any]:
+    """Return the column settings of a frame made here."""
+    number = st.column_config.NumberColumn
     return {
         "Platform": st.column_config.TextColumn("Platform", width=155),
         # A pinned column as wide as the longest name leaves a phone no room for the figures.
         label: st.column_config.TextColumn(label, pinned=True, width=_PINNED),
-        "Spend": money("Spend"),
-        "Change": st.column_config.NumberColumn(
-            "Change", format="%+.1f%%", help="Of spend, against the compared period"
-        )
-        if with_change
-        else None,
-        "Conversions": st.column_config.NumberColumn("Conversions", format="%,.1f" if fraction else "%,.0f"),
-        "CPA": money("CPA", "Spend divided by conversions"),
-        "ROAS": st.column_config.NumberColumn("ROAS", format="%,.2f×", help="Conversion value divided by spend"),
-        "CTR": st.column_config.NumberColumn("CTR", format="%.2f%%", help="Clicks divided by impressions"),
+        "Spend": number("Spend"),
+        "Change": number("Change", help="Of spend, against the compared period") if with_change else None,
+        "Conversions": number("Conversions"),
+        "CPA": number("CPA", help="Spend divided by conversions"),
+        "ROAS": number("ROAS", help="Conversion value divided by spend"),
+        "CTR": number("CTR", help="Clicks divided by impressions"),
         "Trend": st.column_config.AreaChartColumn("Spend trend", y_min=0, width="medium"),
     }
 

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from adjoin.errors import AdjoinError
-from adjoin_dashboard import numbers
+from adjoin.writing import MISSING
 from adjoin_dashboard.colours import platform_colours
 from adjoin_dashboard.context import Context
 from adjoin_dashboard.filters import Filters, show_filters
@@ -18,7 +18,8 @@ from adjoin_dashboard.overview.chart import spend_chart
 from adjoin_dashboard.overview.model import AccountId, Kpi, Overview, Period, default_period
 from adjoin_dashboard.overview.source import Loaded, Question, load, load_csv
 from adjoin_dashboard.overview.status import Status, load_status
-from adjoin_dashboard.overview.tables import columns, frame
+from adjoin_dashboard.overview.tables import columns, frame, styled
+from adjoin_dashboard.words import escaped
 
 __all__ = ["render"]
 
@@ -32,7 +33,7 @@ def render(context: Context) -> None:
     """Draw the page."""
     st.title("Overview", anchor=False)
     with context.store.read() as session:
-        status = load_status(session, context.workspace_id, context.host.platform_title)
+        status = load_status(session, context.workspace_id, context.host.platform_title, context.write)
     if not status.connected and not status.synced:
         _say_not_connected(context)
         return
@@ -50,18 +51,19 @@ def render(context: Context) -> None:
         platforms=filters.platforms,
         currency=filters.currency,
         convert=bool(_foreign(status, filters)),
+        write=context.write,
     )
     try:
         loaded = _load(question, context)
     except AdjoinError as error:
-        st.error(numbers.escaped(str(error)), icon=":material/error:")
+        st.error(escaped(str(error)), icon=":material/error:")
         return
     _show_stamp(context, status, filters)
     for problem in status.problems:
         st.warning(problem, icon=":material/warning:")
     _say_missing(context, status, loaded, filters)
     if not loaded.overview.platforms:
-        _say_empty(status, filters)
+        _say_empty(context, status, filters)
         return
     _show_kpis(loaded.overview, filters)
     _show_chart(context, status, loaded.overview, filters)
@@ -79,11 +81,11 @@ def _load(question: Question, _context: Context) -> Loaded:
 
 def _show_stamp(context: Context, status: Status, filters: Filters) -> None:
     known = [status.as_of[platform] for platform in filters.platforms if platform in status.as_of]
-    fresh = f"Data as of {numbers.stamp(min(known), context.time_zone)}" if known else "Not synced by a run yet"
+    fresh = f"Data as of {context.write.stamp(min(known))}" if known else "Not synced by a run yet"
     foreign = _foreign(status, filters)
     converted = f" ({', '.join(foreign)} converted at daily ECB rates)" if foreign else ", no conversion needed"
     compared = filters.compared
-    against = f" · compared with {numbers.days(compared.first, compared.last)}" if compared is not None else ""
+    against = f" · compared with {context.write.days(compared.first, compared.last)}" if compared is not None else ""
     st.caption(f":material/schedule: {fresh} · amounts in {filters.currency}{converted}{against}")
 
 
@@ -105,7 +107,7 @@ def _show_kpi(kpi: Kpi, compared_with: str | None) -> None:
         kpi.label,
         kpi.value.replace("$", r"\$"),
         # Without anything to compare with, a dash keeps the cards the same height.
-        delta=None if compared_with is None else kpi.delta or numbers.MISSING,
+        delta=None if compared_with is None else kpi.delta or MISSING,
         delta_arrow=kpi.direction,
         delta_color=colours[kpi.good],  # type: ignore[arg-type]  # one of the colour names
         delta_description=compared_with,
@@ -126,6 +128,7 @@ def _show_chart(context: Context, status: Status, overview: Overview, filters: F
         titles=titles,
         colours=colours,
         currency=filters.currency,
+        write=context.write,
         moving_since=_moving_since(context, list(titles)),
     )
     st.echarts_chart(
@@ -133,7 +136,7 @@ def _show_chart(context: Context, status: Status, overview: Overview, filters: F
         height=340,
         key="spend",
         alt=f"Spend per day in {filters.currency} for {', '.join(titles.values())}, "
-        f"{numbers.days(filters.period.first, filters.period.last)}",
+        f"{context.write.days(filters.period.first, filters.period.last)}",
     )
 
 
@@ -152,13 +155,13 @@ def _moving_since(context: Context, platforms: list[str]) -> date | None:
 def _show_platforms(context: Context, overview: Overview, filters: Filters) -> None:
     st.header("Platforms", anchor=False)
     names = {(one.platform, ""): context.host.platform_title(one.platform) for one in overview.platforms}
-    _show_table(frame(overview.platforms, names, "Platform"), "Platform", filters)
+    _show_table(context, frame(overview.platforms, names, "Platform"), "Platform", filters)
 
 
 def _show_accounts(context: Context, status: Status, overview: Overview, filters: Filters) -> None:
     st.header("Accounts", anchor=False)
     table = frame(overview.accounts, account_names(status.accounts), "Account", title=_title(context, filters))
-    _show_table(table, "Account", filters)
+    _show_table(context, table, "Account", filters)
     chosen = [account for account in status.accounts if account.platform in filters.platforms]
     quiet = quiet_accounts(
         chosen, {(one.platform, one.account_id) for one in overview.accounts}, _title(context, filters)
@@ -173,12 +176,12 @@ def _title(context: Context, filters: Filters) -> Callable[[str], str] | None:
     return context.host.platform_title if len(filters.platforms) > 1 else None
 
 
-def _show_table(table: pd.DataFrame, label: str, filters: Filters) -> None:
+def _show_table(context: Context, table: pd.DataFrame, label: str, filters: Filters) -> None:
     st.dataframe(
-        table,
+        styled(table, filters.currency, context.write),
         hide_index=True,
-        column_config=columns(table, filters.currency, label, with_change=filters.compared is not None),
-        placeholder=numbers.MISSING,
+        column_config=columns(label, with_change=filters.compared is not None),
+        placeholder=MISSING,
         row_height=40,
         height="content" if len(table) <= _WHOLE_TABLE else 500,
         key=f"{label.lower()}s",
@@ -210,14 +213,14 @@ def _show_notes(context: Context, loaded: Loaded, filters: Filters) -> None:
         lines = [
             "CPA, ROAS and CTR are sums divided by sums, never averages of daily ratios.",
             "Days are days of each account's own time zone.",
-            *(numbers.escaped(note) for note in loaded.notes),
+            *(escaped(note) for note in loaded.notes),
         ]
         for platform in filters.platforms:
             described = context.host.platforms.get(platform)
             if described is not None:
-                title = numbers.escaped(described.title)
+                title = escaped(described.title)
                 told = " ".join(note for note in (described.attribution_note, described.conversions_note) if note)
-                lines += [f"**{title}:** {numbers.escaped(told)}"] if told else []
+                lines += [f"**{title}:** {escaped(told)}"] if told else []
         st.markdown("\n".join(f"- {line}" for line in lines))
 
 
@@ -256,15 +259,15 @@ def _say_not_synced(status: Status) -> None:
         st.info("Connected, but nothing was synced yet. Run `adjoin sync`.", icon=":material/sync:")
 
 
-def _say_empty(status: Status, filters: Filters) -> None:
-    chosen = numbers.days(filters.period.first, filters.period.last)
+def _say_empty(context: Context, status: Status, filters: Filters) -> None:
+    chosen = context.write.days(filters.period.first, filters.period.last)
     if status.held is None:
         st.info(f"There are no figures for {chosen}, nor for any other day: the accounts had no traffic.")
         return
     held = status.held
     st.info(
-        f"There are no figures for {chosen}. Figures are there from {numbers.day(held.first)} to "
-        f"{numbers.day(held.last)}.",
+        f"There are no figures for {chosen}. Figures are there from {context.write.day(held.first)} to "
+        f"{context.write.day(held.last)}.",
         icon=":material/search_off:",
     )
     st.button(

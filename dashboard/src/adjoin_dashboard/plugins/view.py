@@ -7,10 +7,11 @@ from collections import defaultdict
 import pandas as pd
 import streamlit as st
 
-from adjoin_dashboard import numbers
+from adjoin.writing import MISSING
 from adjoin_dashboard.context import Context
 from adjoin_dashboard.navigation import collect
 from adjoin_dashboard.plugins.model import plugin_lines
+from adjoin_dashboard.words import escaped
 
 __all__ = ["render"]
 
@@ -27,7 +28,7 @@ def render(context: Context) -> None:
     lines = plugin_lines(kernel.reports, collected.problems, platforms=titles, pages=pages)
     for line in lines:
         if line.problem is not None:
-            st.error(f"**{numbers.escaped(line.name)}:** {numbers.escaped(line.problem)}", icon=":material/error:")
+            st.error(f"**{escaped(line.name)}:** {escaped(line.problem)}", icon=":material/error:")
     st.dataframe(
         pd.DataFrame(
             [
@@ -43,7 +44,7 @@ def render(context: Context) -> None:
             ]
         ),
         hide_index=True,
-        placeholder=numbers.MISSING,
+        placeholder=MISSING,
         row_height=40,
         height="content",
         column_config={

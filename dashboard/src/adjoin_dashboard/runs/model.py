@@ -13,7 +13,7 @@ from adjoin.db.models import Connection, Run, RunState, RunTrigger
 from adjoin.sync.asking import PRIORITY
 from adjoin.sync.differences import difference_sentence, state_text, unexplained
 from adjoin.sync.retries import Missing
-from adjoin_dashboard import numbers
+from adjoin.writing import Writer
 
 __all__ = ["MissingLine", "RunLine", "connection_name", "difference_sentences", "load_runs", "missing_lines"]
 
@@ -82,13 +82,12 @@ class RunLine:
     def active(self) -> bool:
         return not self.state.ended
 
-    @property
-    def effort(self) -> str:
+    def effort(self, write: Writer) -> str:
         """What it asked of the platform: requests, and what they cost of its quota where that is not the same."""
-        said = f"{numbers.count(self.requests)} {'request' if self.requests == 1 else 'requests'}"
+        said = f"{write.counted(self.requests, 'request')}"
         if self.operations in (0, self.requests):  # runs of earlier releases have not counted operations
             return said
-        return f"{said} ({numbers.count(self.operations)} API {'operation' if self.operations == 1 else 'operations'})"
+        return f"{said} ({write.counted(self.operations, 'API operation')})"
 
     @property
     def share(self) -> float:
@@ -139,15 +138,15 @@ def load_runs(
 
 
 def missing_lines(
-    missing: Sequence[Missing], names: Mapping[str, str], *, retry_at: datetime | None, zone: str
+    missing: Sequence[Missing], names: Mapping[str, str], *, retry_at: datetime | None, write: Writer
 ) -> list[MissingLine]:
     """Say what a run did not bring in. `names` are those of accounts; `retry_at` is when it is tried again."""
-    again = "no more; the next full run reads it" if retry_at is None else numbers.stamp(retry_at, zone)
+    again = "no more; the next full run reads it" if retry_at is None else write.stamp(retry_at)
     return [
         MissingLine(
             account=names.get(one.account_id, one.account_id),
             stream=one.stream,
-            days=numbers.days(one.since, one.until) if one.since and one.until else "",
+            days=write.days(one.since, one.until) if one.since and one.until else "",
             why=one.reason or "no reason was recorded",
             again=again if one.passing else "not by itself: it needs somebody",
         )
@@ -156,14 +155,14 @@ def missing_lines(
 
 
 def difference_sentences(
-    differences: Sequence[Mapping[str, Any]], names: Mapping[str, str], currencies: Mapping[str, str]
+    differences: Sequence[Mapping[str, Any]], names: Mapping[str, str], currencies: Mapping[str, str], write: Writer
 ) -> list[str]:
     """Say where two grains of an account do not add up to the same, the unexplained ones first."""
     found = []
     for one in sorted(differences, key=lambda one: bool(one.get("known"))):
         account = str(one["account_id"])
         name, currency = names.get(account, account), currencies.get(account, "")
-        found.append(difference_sentence(one, name=name, money=numbers.money, currency=currency))
+        found.append(difference_sentence(one, name=name, money=write.money, currency=currency))
     return found
 
 

@@ -9,11 +9,11 @@ import pandas as pd
 import streamlit as st
 
 from adjoin.errors import AdjoinError
-from adjoin_dashboard import numbers
+from adjoin.writing import MISSING
 from adjoin_dashboard.context import Context
 from adjoin_dashboard.notices import show_notices, tell
 from adjoin_dashboard.proving import is_proven, show_prove_again
-from adjoin_dashboard.words import counted, role_title, sentence
+from adjoin_dashboard.words import escaped, role_title, sentence
 from adjoin_dashboard.workspace.model import WorkspacePage, create, delete, load_workspace, rename, restore
 
 __all__ = ["render"]
@@ -29,10 +29,10 @@ def render(context: Context) -> None:
     if page.leaving_at is not None:
         _show_leaving(context, page)
     with st.container(border=True, key="about"):
-        st.header(numbers.escaped(page.name), anchor=False)
+        st.header(escaped(page.name), anchor=False)
         st.caption(
-            f"{counted(page.members, 'member')} · you are {role_title(context.role)} · since "
-            f"{numbers.day(page.created_at.date())} · id {numbers.escaped(page.id)}"
+            f"{context.write.counted(page.members, 'member')} · you are {role_title(context.role)} · since "
+            f"{context.write.day(page.created_at)} · id {escaped(page.id)}"
         )
         if page.may_rename:
             _show_rename(context, page)
@@ -67,7 +67,7 @@ def _line(key: str) -> Iterator[None]:
 def _show_leaving(context: Context, page: WorkspacePage) -> None:
     assert page.leaving_at is not None
     st.warning(
-        f"This workspace is to be deleted on {numbers.stamp(page.leaving_at, context.time_zone)}. Until then it can be "
+        f"This workspace is to be deleted on {context.write.stamp(page.leaving_at)}. Until then it can be "
         "looked at and takes no changes; then all of it goes for good.",
         icon=":material/auto_delete:",
     )
@@ -76,7 +76,7 @@ def _show_leaving(context: Context, page: WorkspacePage) -> None:
 
     def keep() -> str:
         restore(context)
-        return f"**{numbers.escaped(page.name)}** stays. Its schedules go on with their next time."
+        return f"**{escaped(page.name)}** stays. Its schedules go on with their next time."
 
     if st.button("Restore the workspace", type="primary", icon=":material/restore_from_trash:", key="restore"):
         _do(keep)
@@ -88,7 +88,7 @@ def _show_rename(context: Context, page: WorkspacePage) -> None:
         name = st.text_input("Name", page.name, max_chars=100, key=f"name-{page.name}", width=420)
         asked = st.form_submit_button("Rename")
     if asked:
-        _do(lambda: f"The workspace is named **{numbers.escaped(rename(context, name or ''))}** now.")
+        _do(lambda: f"The workspace is named **{escaped(rename(context, name or ''))}** now.")
 
 
 def _show_mine(context: Context, page: WorkspacePage) -> None:
@@ -103,15 +103,13 @@ def _show_mine(context: Context, page: WorkspacePage) -> None:
                     "Workspace": one.name,
                     "Your role": role_title(one.role),
                     "State": "open now" if one.id == page.id else None,
-                    "Deleted on": None
-                    if one.delete_after is None
-                    else numbers.stamp(one.delete_after, context.time_zone),
+                    "Deleted on": None if one.delete_after is None else context.write.stamp(one.delete_after),
                 }
                 for one in page.mine
             ]
         ),
         hide_index=True,
-        placeholder=numbers.MISSING,
+        placeholder=MISSING,
         row_height=40,
         key="workspaces",
         alt="Your workspaces with your role in each",
@@ -127,12 +125,12 @@ def _show_create(context: Context) -> None:
         name = st.text_input("Name of the new workspace", max_chars=100, key="new-name", width=420)
         asked = st.form_submit_button("Create workspace")
     if asked:
-        _do(lambda: f"**{numbers.escaped(create(context, name or ''))}** is there, and you are in it.")
+        _do(lambda: f"**{escaped(create(context, name or ''))}** is there, and you are in it.")
 
 
 def _show_delete(context: Context, page: WorkspacePage) -> None:
     st.header("Delete the workspace", anchor=False)
-    days = counted(page.grace.days, "day")
+    days = context.write.counted(page.grace.days, "day")
     st.markdown(
         f"- **At once** its syncs stop, its schedules rest, and nothing in it can be changed any more.\n"
         f"- **For {days}** its members can still look at it, and an owner can restore it.\n"
@@ -144,14 +142,12 @@ def _show_delete(context: Context, page: WorkspacePage) -> None:
         show_prove_again("Deleting a workspace", back=_PAGE)
         return
     with _line("delete"):
-        typed = st.text_input(
-            f"Type its name, {numbers.escaped(page.name)}, to delete it", key="delete-name", width=420
-        )
+        typed = st.text_input(f"Type its name, {escaped(page.name)}, to delete it", key="delete-name", width=420)
         asked = st.form_submit_button("Delete this workspace", type="primary", icon=":material/delete:")
 
     def go() -> str:
         until = delete(context, typed=typed or "")
-        return f"The workspace is to be deleted on {numbers.stamp(until, context.time_zone)}."
+        return f"The workspace is to be deleted on {context.write.stamp(until)}."
 
     if asked:
         _do(go)

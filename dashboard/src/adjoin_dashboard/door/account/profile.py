@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from zoneinfo import available_timezones
 
 from adjoin.access.actors import Actor
-from adjoin.access.users import DateFormat, NumberFormat, Profile, change_profile
+from adjoin.access.users import Profile, change_profile
 from adjoin.errors import BadInput
+from adjoin.writing import DateFormat, NumberFormat
 from adjoin_dashboard.door.asking import Asked, page
+from adjoin_dashboard.door.pictures import picture_path
 from adjoin_dashboard.door.problems import Problem, sentence
 
 if TYPE_CHECKING:
@@ -59,6 +61,7 @@ async def show(asked: Asked) -> Response:
         section="profile",
         done=asked.done,
         values=values,
+        picture=picture_path(found.user_id, found.name or found.email, found.picture_url),
         languages=languages,
         zones=_zones(),
         number_formats=[(one.value, one.value) for one in NumberFormat if one.value],

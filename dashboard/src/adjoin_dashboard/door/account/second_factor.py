@@ -8,11 +8,11 @@ import segno
 
 from adjoin.access.accounts import Accounts, require_fresh
 from adjoin.errors import AuthProblem
+from adjoin_dashboard.context import writer_of
 from adjoin_dashboard.door.account.ways_in import how_in
 from adjoin_dashboard.door.asking import Asked, page
 from adjoin_dashboard.door.cookies import let_in
 from adjoin_dashboard.door.problems import Problem
-from adjoin_dashboard.numbers import stamp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +49,7 @@ async def show(asked: Asked) -> Response:
         factors=factors,
         may_add=len(factors) < _MOST,
         enrollment=failed,
-        stamp=lambda instant: stamp(instant, found.time_zone or "UTC"),
+        stamp=writer_of(found).stamp,
     )
 
 

@@ -6,9 +6,9 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from adjoin.errors import UnknownName
+from adjoin_dashboard.context import writer_of
 from adjoin_dashboard.door.asking import Asked, page
 from adjoin_dashboard.door.problems import Problem
-from adjoin_dashboard.numbers import stamp
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -29,13 +29,12 @@ def routes(host: Host) -> list[BaseRoute]:
 async def show(asked: Asked) -> Response:
     found = asked.inside
     sessions = await asyncio.to_thread(asked.doors.sessions.of, found.user_id, current=found.session_id)
-    zone = found.time_zone or "UTC"
     return asked.render(
         "account/sessions.html",
         section="sessions",
         done=asked.done,
         sessions=sorted(sessions, key=lambda one: not one.current),
-        stamp=lambda instant: stamp(instant, zone),
+        stamp=writer_of(found).stamp,
     )
 
 
