@@ -84,8 +84,8 @@ def test_gaps_are_listed_with_their_reason() -> None:
     one = calendar(("2026-11-01", "2026-11-10", M), ("2026-11-11", "2026-11-15", C), ("2026-11-16", "2026-11-17", M))
     told = [(gap.days, gap.count, gap.why) for gap in gaps([one], Writer())]
     assert told == [
-        ("1 – 10 Nov 2026", 10, "older history, still to be read"),
-        ("16 – 17 Nov 2026", 2, "not read yet; the next run reads it"),
+        ("1–10 Nov 2026", 10, "older history, still to be read"),
+        ("16–17 Nov 2026", 2, "not read yet; the next run reads it"),
     ]
     assert strip_summary([one]) == "ad_daily: 12 days missing"
     assert strip_summary([calendar(("2026-11-01", "2026-11-02", C))]) == "no day is missing"
@@ -128,4 +128,4 @@ class TestStrips:
         option, _ = gap_calendar([one], Writer(), dark=False)
         there, missing = option["series"]
         assert len(there["data"]) + len(missing["data"]) == len(option["xAxis"]["data"]) == 151
-        assert [cell["name"] for cell in missing["data"]] == ["ad_daily, 5 – 11 May 2025: Missing"]
+        assert [cell["name"] for cell in missing["data"]] == ["ad_daily, 5–11 May 2025: Missing"]

@@ -93,7 +93,7 @@ def test_missing_days_are_in_the_strips_and_in_a_table(host: Host) -> None:
     assert page.get("echarts_chart")
     table = page.dataframe[1].value
     hole = table[table["Count"] == 3].iloc[0]
-    assert (hole["Account"], hole["Dataset"], hole["Days"]) == ("Shop [DE] $", "account_daily", "22 – 24 Oct 2026")
+    assert (hole["Account"], hole["Dataset"], hole["Days"]) == ("Shop [DE] $", "account_daily", "22–24 Oct 2026")
     assert "3 days are missing" in texts(page)
 
 

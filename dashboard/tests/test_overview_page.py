@@ -68,7 +68,7 @@ def test_the_stamp_says_how_fresh_and_in_which_currency(host: Host) -> None:
     stamp = texts(open_page())
     assert "Data as of 21 Nov 2026, 05:14 (Europe/Berlin)" in stamp
     assert "amounts in EUR, no conversion needed" in stamp
-    assert "compared with 22 Sep – 21 Oct 2026" in stamp
+    assert "compared with 22 Sept – 21 Oct 2026" in stamp
 
 
 def test_another_range_gives_other_figures(host: Host) -> None:

@@ -36,8 +36,13 @@ def show_visitor(host: Host, visitor: SignedIn) -> str | None:
         mine = workspaces_of(session, visitor.user_id)
     with st.sidebar:
         chosen = _choose(mine, visitor.workspace_id)
-        st.html(picture_tag(visitor.user_id, visitor.name or visitor.email, visitor.picture_url, side=40))
-        st.caption(f"Signed in as {escaped(visitor.name or visitor.email)}", help=escaped(visitor.email))
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.html(picture_tag(visitor.user_id, visitor.name or visitor.email, visitor.picture_url), width="content")
+            st.caption(
+                f"Signed in as {escaped(visitor.name or visitor.email)}",
+                help=escaped(visitor.email),
+                width="content",
+            )
         _links((_ACCOUNT, "Your account"), (_SIGN_OUT, "Sign out"))
     if chosen is not None and chosen != visitor.workspace_id:
         host.doors.sessions.choose_workspace(visitor.session_id, chosen)
