@@ -19,6 +19,7 @@ from functools import partial
 
 import structlog
 
+from adjoin.db.patience import when_reachable
 from adjoin.db.tables import warn_of_tables
 from adjoin.errors import AdjoinError
 from adjoin.health.model import ConnectionHealth
@@ -95,12 +96,15 @@ async def run(runtime: Runtime, stop: asyncio.Event, vitals: Vitals) -> None:
     if isinstance(clock, SharedClock):
         rounds.every(10, "clock", partial(rounds.in_thread, clock.synchronise))  # all go by the database's
 
-    await rounds.in_thread(partial(warn_of_tables, store, runtime.kernel))
-    await rounds.in_thread(board.put_up)
-    await rounds.in_thread(partial(mend_schedules, store, now=clock.now()))
+    def begin() -> None:
+        warn_of_tables(store, runtime.kernel)
+        board.put_up()
+        mend_schedules(store, now=clock.now())
+        vitals.lead(lease.keep() is not None)
+
+    await when_reachable(begin, stop=stop, patience=runtime.settings.wait_for_database)
     health = partial(_health, runtime)
     async with monitoring(runtime.settings.monitor, store=store, vitals=vitals, clock=clock, health=health):
-        await keep_lease()
         rounds.start()
         log.info("scheduler started", home=str(runtime.settings.home))
         try:
@@ -219,8 +223,6 @@ async def main() -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     with Runtime(load_settings()) as runtime:
-        _ = runtime.executor  # what is missing of the installation is said at once
-
         vitals = Vitals(role="scheduler", clock=runtime.clock)
 
         def on_signal(*_: object) -> None:
@@ -230,6 +232,9 @@ async def main() -> None:
 
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, on_signal)
+        patience = runtime.settings.wait_for_database
+        # What is missing of the installation is said at once.
+        await when_reachable(lambda: (runtime.executor, runtime.clock), stop=stop, patience=patience)
         await run(runtime, stop, vitals)
 
 

@@ -26,6 +26,7 @@ def test_a_database_that_is_away_is_said(adjoin, monkeypatch):
     """Without the password."""
     monkeypatch.setenv("ADJOIN_EXECUTOR", "workers")
     monkeypatch.setenv("ADJOIN_DATABASE_URL", "postgresql://me:hidden@127.0.0.1:1/adjoin")
+    monkeypatch.setenv("ADJOIN_WAIT_FOR_DATABASE", "0")
     answer = adjoin("worker")
     assert (answer.code, answer.out) == (1, "")
     assert "cannot be reached" in answer.err

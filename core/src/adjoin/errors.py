@@ -86,6 +86,10 @@ class NotInitialised(StateError):
     """There is no store at this place yet."""
 
 
+class StoreUnreachable(StateError):
+    """The database cannot be reached for now: it is starting or stopping, or the way to it is broken."""
+
+
 class SchemaTooOld(StateError):
     """The store was made by an older release and must be upgraded first."""
 

@@ -218,6 +218,7 @@ class Runtime:
             bucket=self.settings.facts_url.rstrip("/"),
             concurrency=concurrency,
             grace=grace,
+            patience=self.settings.wait_for_database,
             vitals=vitals,
         )
 

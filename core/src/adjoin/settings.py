@@ -46,6 +46,11 @@ class Settings(BaseSettings):
         default="", description="HOST:PORT at which a scheduler or worker serves its health and metrics"
     )
     stop_seconds: float = Field(default=30, gt=0, description="how long a process may take to stop when told to")
+    wait_for_database: float = Field(
+        default=60,
+        ge=0,
+        description="seconds that a scheduler or worker that starts waits for a database that is away",
+    )
     outgoing_allow: str = Field(
         default="",
         description="networks of your own that addresses which people enter may lead to, such as 127.0.0.1:11434",

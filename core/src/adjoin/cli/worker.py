@@ -55,10 +55,10 @@ def _is_debug() -> bool:
 
 
 async def _serve(runtime: Runtime, *, concurrency: int, grace: float) -> None:
+    from adjoin.db.patience import when_reachable
     from adjoin.monitor import Vitals, monitoring
 
     vitals = Vitals(role="worker", clock=runtime.clock)
-    made = runtime.worker(concurrency=concurrency, grace=grace, vitals=vitals)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -71,5 +71,10 @@ async def _serve(runtime: Runtime, *, concurrency: int, grace: float) -> None:
 
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, end)
+    made = await when_reachable(
+        lambda: runtime.worker(concurrency=concurrency, grace=grace, vitals=vitals),
+        stop=stop,
+        patience=runtime.settings.wait_for_database,
+    )
     async with monitoring(runtime.settings.monitor, store=runtime.store, vitals=vitals, clock=runtime.clock):
         await made.serve(stop)

@@ -6,7 +6,7 @@ import sqlite3
 
 import sqlalchemy as sa
 
-from adjoin.errors import StateError, StoreDamaged
+from adjoin.errors import StateError, StoreDamaged, StoreUnreachable
 
 __all__ = ["explain", "shown"]
 
@@ -73,7 +73,9 @@ def _postgres(error: sa.exc.DBAPIError, url: str) -> StateError | None:
     # Errors without a state never reached the server; 08 is the connection, 28 the sign-in, 3D an unknown
     # database, 57P the server going down, 53 its resources.
     lost = isinstance(error, sa.exc.OperationalError) and not state
-    if lost or state[:2] in {"08", "28", "3D", "53"} or state.startswith("57P"):
+    if lost or state[:2] in {"08", "53"} or state.startswith("57P"):
+        return StoreUnreachable(f"The database {url} cannot be reached: {_line(error)}")
+    if state[:2] in {"28", "3D"}:
         return StateError(f"The database {url} cannot be reached: {_line(error)}")
     return None
 

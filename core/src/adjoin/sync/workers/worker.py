@@ -16,6 +16,7 @@ import structlog
 
 from adjoin import __version__
 from adjoin.db.models import Worker as WorkerRow
+from adjoin.db.patience import when_reachable
 from adjoin.errors import AdjoinError, SchemaTooNew, SchemaTooOld, StateError, UnknownName
 from adjoin.monitor import Vitals
 from adjoin.sync.queue import lock_of, queue_of
@@ -66,6 +67,7 @@ class Worker:
         concurrency: int = 4,
         grace: float = 10.0,
         beat_seconds: float = BEAT_SECONDS,
+        patience: float = 60.0,
         vitals: Vitals | None = None,
     ) -> None:
         now = clock.now()
@@ -86,6 +88,7 @@ class Worker:
         self._bucket = bucket
         self._grace = grace
         self._beat_seconds = beat_seconds
+        self._patience = patience
         self._vitals = vitals or Vitals(role="worker")
         self._locks = LockSession(store, self.row.id)
         self._log = structlog.get_logger("adjoin.worker").bind(worker=self.row.id[:8])
@@ -98,9 +101,10 @@ class Worker:
         """Execute runs until `stop` is set. Those under way may end within the grace, then they go back to the queue.
 
         Raises StateError where a process executes runs by itself or the queue is not installed, and SchemaTooNew or
-        SchemaTooOld when the store was upgraded meanwhile. A database that cannot be reached is waited for.
+        SchemaTooOld when the store was upgraded meanwhile. A database that cannot be reached is waited for: at the
+        start for `patience` seconds, then StoreUnreachable is raised; later for as long as it takes.
         """
-        await asyncio.to_thread(self._begin)
+        await when_reachable(self._begin, stop=stop, patience=self._patience)
         loop = asyncio.get_running_loop()
         ended = asyncio.Event()  # told to stop from outside, or found unfit
         told = asyncio.create_task(_set_after(stop, ended))
