@@ -17,7 +17,7 @@ from adjoin.db import Store
 from adjoin.db.migrations import FOLDER, HEAD
 from adjoin.db.models import DEFAULT_WORKSPACE, Base, Workspace
 from adjoin.db.people import User
-from adjoin.errors import BadInput, NotInitialised, SchemaTooNew, SchemaTooOld, StateError, StoreDamaged
+from adjoin.errors import BadInput, DiskFull, NotInitialised, SchemaTooNew, SchemaTooOld, StateError, StoreDamaged
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -235,11 +235,21 @@ class TestBrokenDatabases:
         def fill() -> None:
             with sqlite_store.write() as session:
                 session.connection().exec_driver_sql("PRAGMA max_page_count = 1")
-                session.add(Workspace(id="acme", name="x" * 1_000_000, created_at=NOW))
+                session.add(Workspace(id="large", name="x" * 1_000_000, created_at=NOW))
 
-        with pytest.raises(StateError, match="is full"):
+        add(sqlite_store)
+        assert log_of(sqlite_store).stat().st_size > 0
+        with pytest.raises(DiskFull, match="is full"):
             fill()
-        assert names(sqlite_store) == {DEFAULT_WORKSPACE}
+        assert names(sqlite_store) == {DEFAULT_WORKSPACE, "acme"}
+        assert log_of(sqlite_store).stat().st_size == 0, "the room of the log is given back"
+
+    def test_the_log_stays_small(self, sqlite_store: Store) -> None:
+        """Many small changes do not need several times their room."""
+        for number in range(60):
+            with sqlite_store.write() as session:
+                session.add(Workspace(id=f"w{number}", name="x" * 40_000, created_at=NOW))
+        assert log_of(sqlite_store).stat().st_size < 1_500_000
 
     def test_another_writer_for_too_long(self, sqlite_store: Store) -> None:
         """A writer that gets no turn is told so."""
@@ -287,3 +297,9 @@ def test_a_frozen_writer_lets_go_of_its_rows(postgres_store: Store) -> None:
 def add(store: Store) -> None:
     with store.write() as session:
         session.add(workspace("acme"))
+
+
+def log_of(store: Store) -> Path:
+    """SQLite's write-ahead log."""
+    assert store.path is not None
+    return store.path.with_name(f"{store.path.name}-wal")

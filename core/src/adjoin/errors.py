@@ -86,6 +86,10 @@ class NotInitialised(StateError):
     """There is no store at this place yet."""
 
 
+class DiskFull(StateError):
+    """There is no room for what is to be stored."""
+
+
 class StoreUnreachable(StateError):
     """The database cannot be reached for now: it is starting or stopping, or the way to it is broken."""
 

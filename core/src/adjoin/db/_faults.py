@@ -6,7 +6,7 @@ import sqlite3
 
 import sqlalchemy as sa
 
-from adjoin.errors import StateError, StoreDamaged, StoreUnreachable
+from adjoin.errors import DiskFull, StateError, StoreDamaged, StoreUnreachable
 
 __all__ = ["explain", "shown"]
 
@@ -48,7 +48,7 @@ def _sqlite(error: sqlite3.Error, path: str, *, reading: bool) -> StateError | N
                 "and run `adjoin init` to start with an empty one."
             )
         case sqlite3.SQLITE_FULL:
-            return StateError(f"The disk that holds {path} is full. Free some space and try again.")
+            return DiskFull(f"The disk that holds {path} is full. Free some space and try again.")
         case sqlite3.SQLITE_READONLY:
             return StateError(f"The database {path} cannot be written: the file or its folder is read-only.")
         case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:

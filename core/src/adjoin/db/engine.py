@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +23,7 @@ from adjoin.db.migrations import FOLDER, HEAD
 from adjoin.db.models import DEFAULT_WORKSPACE, Base, Workspace
 from adjoin.db.row_security import hides_rows, secure
 from adjoin.db.upsert import upsert
-from adjoin.errors import BadInput, NotInitialised, SchemaTooNew, SchemaTooOld, StateError, StoreDamaged
+from adjoin.errors import BadInput, DiskFull, NotInitialised, SchemaTooNew, SchemaTooOld, StateError, StoreDamaged
 
 if TYPE_CHECKING:
     from adjoin.db.scope import Scope, ScopedEngines
@@ -254,7 +254,21 @@ class Store:
             better = explain(error, self._url, reading=reading)
             if better is None:
                 raise
+            if isinstance(better, DiskFull):
+                self._empty_log()
             raise better from error
+
+    def _empty_log(self) -> None:
+        """Have SQLite write its log into the database and give the log's room back, as far as others let it.
+
+        On a disk that is full the log may be most of what is ours, and without room no transaction would come to the
+        point where SQLite does so by itself.
+        """
+        path = self.path
+        if path is None or not path.exists():
+            return
+        with suppress(sqlite3.Error), closing(sqlite3.connect(path, timeout=0)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _create_file(self) -> None:
         path = self.path
@@ -319,8 +333,9 @@ def _prepare_postgres(connection: Any, _record: object) -> None:
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # transactions are begun below, not by the driver's guess
     _switch_to_wal(connection)
-    # Recursive triggers: else REPLACE removes a row without the trigger that refuses to remove it.
-    for pragma in ("synchronous=FULL", "foreign_keys=ON", "recursive_triggers=ON"):
+    # Recursive triggers: else REPLACE removes a row without the trigger that refuses to remove it. The log is written
+    # into the database after 1 MB, not after 4, which is much on a disk that is nearly full.
+    for pragma in ("synchronous=FULL", "foreign_keys=ON", "recursive_triggers=ON", "wal_autocheckpoint=250"):
         connection.execute(f"PRAGMA {pragma}").close()
 
 
