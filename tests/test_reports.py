@@ -583,7 +583,7 @@ class TestDashboard:
     def test_accounts_without_figures_are_told_by_platform(self, context: Context, synced_everywhere: Synced) -> None:
         """Google's managers and its cancelled account are not read; elsewhere the closed one had results, or not."""
         with context.host.store.read() as session:
-            accounts = load_accounts(session, context.workspace_id)
+            accounts = load_accounts(session, context.workspace_id, context.write)
         shown = {(row["platform"], row["account_id"]) for row in synced_everywhere.truth("account_daily")}
         told = [line.replace("\\", "") for line in quiet_accounts(accounts, shown, context.host.platform_title)]
         assert told[0] == (
