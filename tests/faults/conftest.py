@@ -225,7 +225,38 @@ class Site:
             return False
 
     def until_idle(self, *watching: Process) -> float:
-        return eventually(self.idle, "all runs had ended", watching=watching)
+        try:
+            return eventually(self.idle, "all runs had ended", watching=watching)
+        except AssertionError as error:
+            error.add_note(self.unrest())
+            raise
+
+    def unrest(self) -> str:
+        """Say what keeps it from being idle, and who is at work in the database."""
+        lines = [f"now {_now()}, {self.ahead} ahead"]
+        asked = {
+            "runs": "SELECT id, state, epoch, attempts, worker, heartbeat_at, not_before, trigger FROM runs "
+            "WHERE state IN ('queued', 'running')",
+            "schedules": "SELECT name, job, connection_id, next_run_at, last_error FROM schedules WHERE enabled "
+            "ORDER BY next_run_at LIMIT 8",
+        }
+        if self.store.dialect == "postgresql":
+            asked |= {
+                "jobs": "SELECT id, status, lock, args, scheduled_at, worker_id FROM procrastinate_jobs",
+                "job workers": "SELECT * FROM procrastinate_workers",
+                "workers": "SELECT id, pid, heartbeat_at, running FROM workers",
+                "sessions": "SELECT pid, application_name, state, wait_event, state_change, left(query, 90) "
+                "FROM pg_stat_activity WHERE datname = current_database()",
+                "locks": "SELECT pid, locktype, objid, mode, granted FROM pg_locks "
+                "WHERE locktype IN ('advisory', 'transactionid') OR NOT granted",
+            }
+        for what, query in asked.items():
+            try:
+                with self.store.read() as session:
+                    lines += [f"{what}: {row}" for row in session.connection().execute(sa.text(query))]
+            except Exception as error:  # noqa: BLE001 - what can be told is
+                lines.append(f"{what}: {error}")
+        return "\n".join(lines)
 
     def leads(self, process: Process) -> bool:
         """Whether a scheduler holds the lease that says who fires the slots."""
