@@ -108,6 +108,52 @@ def test_a_worker_whose_loop_is_busy_is_not_dead(queue_house):
     assert [job["status"] for job in jobs(house)] == ["doing"]
 
 
+def hand_out_long_ago(house):
+    """As if the jobs that are being done had been handed out an hour ago."""
+    execute(house, "UPDATE procrastinate_events SET at = at - interval '1 hour' WHERE type = 'started'")
+
+
+def test_a_job_that_never_reached_its_living_worker_is_given_again(queue_house):
+    """The connection broke as it was handed out; the worker lives and waits for work."""
+    house = queue_house
+    run = house.enqueue()
+    fetch(house)
+    assert not sweep(house.store, now=house.clock.now()), "it may be on its way"
+    hand_out_long_ago(house)
+    assert sweep(house.store, now=house.clock.now()) == Swept(abandoned=1, announced=1)
+    assert [(job["status"], job["run_id"]) for job in jobs(house)] == [("todo", run.id)]
+    assert sweep(house.store, now=house.clock.now()) == Swept()
+
+
+def test_a_job_that_could_not_be_given_back_keeps_no_other_waiting(queue_house):
+    """The database was away as its run ended, or was lost; the worker that had it lives."""
+    house = queue_house
+    run = house.enqueue()
+    fetch(house)
+    attempt = house.take()
+    hand_out_long_ago(house)
+    assert not sweep(house.store, now=house.clock.now()), "its run is being worked on"
+    house.execute(attempt)
+    assert state(house, run).ended
+    assert not sweep(house.store, now=house.clock.now()), "its worker may be about to give it back"
+    house.clock.advance((STALE_AFTER + MOMENT).total_seconds())
+    assert sweep(house.store, now=house.clock.now()) == Swept(abandoned=1)
+    assert jobs(house) == []
+
+
+def test_a_lost_run_is_not_kept_waiting_by_its_own_old_job(queue_house):
+    """A run that is queued again gets a job, and the one before makes room for it, dead worker or not."""
+    house = queue_house
+    run = house.enqueue()
+    fetch(house)
+    house.take()
+    hand_out_long_ago(house)
+    house.clock.advance((STALE_AFTER + MOMENT).total_seconds())
+    found = sweep(house.store, now=house.clock.now())
+    assert (found.requeued, found.abandoned) == (1, 1)
+    assert [(job["status"], job["run_id"]) for job in jobs(house)] == [("todo", run.id)]
+
+
 def test_jobs_of_runs_that_have_ended_go(queue_house):
     """Finished ones, and one that still waits for a run that was cancelled. Other people's jobs stay."""
     house = queue_house

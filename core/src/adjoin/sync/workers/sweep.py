@@ -27,13 +27,27 @@ _IDLE_BUCKET = timedelta(days=1)
 _SWEEP_LOCK = 0x41444A5357
 
 # A job whose worker is gone, unless its run shows signs of life: procrastinate's own heartbeat comes from the loop
-# that works, and a long computation there looks like death.
+# that works, and a long computation there looks like death. And a job that was handed out long ago and whose run nobody
+# works on: where the connection broke as it was handed out or given back, its worker lives and knows nothing of it, and
+# it would keep all later runs of its connection waiting.
 _ABANDONED = sa.text("""
 DELETE FROM procrastinate_jobs AS job
 WHERE job.task_name = :task AND job.status = 'doing'
-    AND NOT EXISTS (
-        SELECT 1 FROM procrastinate_workers AS worker
-        WHERE worker.id = job.worker_id AND worker.last_heartbeat > now() - make_interval(secs => :stale)
+    AND (
+        NOT EXISTS (
+            SELECT 1 FROM procrastinate_workers AS worker
+            WHERE worker.id = job.worker_id AND worker.last_heartbeat > now() - make_interval(secs => :stale)
+        )
+        OR NOT EXISTS (
+            SELECT 1 FROM runs
+            WHERE runs.workspace_id = job.args ->> 'workspace_id' AND runs.id = job.args ->> 'run_id'
+                AND (runs.state = 'running' OR runs.heartbeat_at > :fresh OR runs.finished_at > :fresh)
+        )
+        AND NOT EXISTS (
+            SELECT 1 FROM procrastinate_events AS event
+            WHERE event.job_id = job.id AND event.type = 'started'
+                AND event.at > now() - make_interval(secs => :stale)
+        )
     )
     AND NOT EXISTS (
         SELECT 1 FROM runs
@@ -76,7 +90,7 @@ class Swept:
 
     requeued: int = 0  #: runs taken from workers that are not heard of any more
     announced: int = 0  #: queued runs that had no job
-    abandoned: int = 0  #: jobs of dead workers
+    abandoned: int = 0  #: jobs of dead workers, and such as their workers know nothing of
     ended: int = 0  #: jobs of runs that have ended
     workers: int = 0  #: workers that are gone
     waiting: int = 0  #: due runs whose plugin no worker has
