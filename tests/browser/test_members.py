@@ -127,8 +127,8 @@ def _spelt(text: str) -> str:
 
 
 def line(page: Page, name: str) -> Locator:
-    """The line of a member, by name or address."""
-    return page.locator(".st-key-members [data-testid=stHorizontalBlock]").filter(has_text=name)
+    """The line of a member, by name or address; what holds the picture and the name lies within."""
+    return page.locator(".st-key-members [data-testid=stHorizontalBlock]").filter(has_text=name).first
 
 
 def manage(page: Page, name: str) -> Locator:
