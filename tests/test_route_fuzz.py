@@ -341,6 +341,7 @@ def test_whatever_is_sent(sender: Sender) -> None:
         Request("POST", b"/connect/accounts/zqvisitor0", fields=(("account", "x"),) * 1_500),
         Request("PUT", b"/_stcore/upload_file/x/y", kind="multipart/form-data", raw=b"x"),
         Request("GET", b"/auth/with/%00/back", query=b"state=x&state=y"),
+        Request("GET", b"/.", query=b"\x80"),
     ],
     ids=lambda one: one.path.decode(),
 )

@@ -97,6 +97,8 @@ class Gate:
     def _foreign(self, scope: Scope, headers: Headers, way: Way) -> Response | None:
         if way is Way.CLOSED:
             return PlainTextResponse("Not found", HTTPStatus.NOT_FOUND)
+        if not scope.get("query_string", b"").isascii():  # browsers write other signs as %XX (RFC 3986)
+            return PlainTextResponse("The address has bytes that belong in no address.", HTTPStatus.BAD_REQUEST)
         host = self._proxies.host(scope, headers)
         if _name(f"//{host}") not in self._names and scope["path"] != "/healthz":
             return PlainTextResponse("This server does not answer under that name.", HTTPStatus.MISDIRECTED_REQUEST)
