@@ -223,7 +223,7 @@ async def main() -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     with Runtime(load_settings()) as runtime:
-        vitals = Vitals(role="scheduler", clock=runtime.clock)
+        vitals = Vitals(role="scheduler")
 
         def on_signal(*_: object) -> None:
             if not stop.is_set():

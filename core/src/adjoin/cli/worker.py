@@ -58,7 +58,7 @@ async def _serve(runtime: Runtime, *, concurrency: int, grace: float) -> None:
     from adjoin.db.patience import when_reachable
     from adjoin.monitor import Vitals, monitoring
 
-    vitals = Vitals(role="worker", clock=runtime.clock)
+    vitals = Vitals(role="worker")
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 

@@ -20,6 +20,7 @@ class Vitals:
 
     A round is what a process does again and again, such as dispatching. One that is expected and has not been made for
     too long makes the process unready, as does a problem that was reported and not taken back.
+    It measures by the machine's clock: it is there before the database is reached, whose clock the rest goes by.
     """
 
     def __init__(self, *, role: str, clock: Clock | None = None) -> None:
