@@ -134,6 +134,8 @@ class TestCampaigns:
             {"CampaignType": "Balloon"},
             {"BudgetType": "Weekly"},
             {"BiddingScheme": {"Type": "Luck"}},
+            {"BiddingScheme": {"Type": []}},
+            {"BiddingScheme": {}},
             {"Name": 5},
         ],
     )

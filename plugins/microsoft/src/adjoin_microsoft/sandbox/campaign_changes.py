@@ -10,7 +10,7 @@ from typing import Any
 from adjoin.ads.v2 import Status
 from adjoin.testing.world import WorldAccount, WorldCampaign
 from adjoin_microsoft.sandbox import states
-from adjoin_microsoft.sandbox.calls import Call, id_of, object_of
+from adjoin_microsoft.sandbox.calls import Call, id_of, object_of, text_of
 from adjoin_microsoft.sandbox.changes import Change, ItemError, amount, change_all, delete_all, kept, one_of, status
 from adjoin_microsoft.sandbox.columns import words
 from adjoin_microsoft.sandbox.errors import bad_body, operation_error
@@ -182,11 +182,12 @@ class CampaignChanges:
             raise ItemError(9101, "IsPolitical")
         scheme = change.get("BiddingScheme")
         if scheme is not None:
-            kind = object_of(scheme, f"{change.path}.BiddingScheme").get("Type")
+            path = f"{change.path}.BiddingScheme"
+            kind = text_of(object_of(scheme, path).get("Type"), f"{path}.Type")
             if kind in _RETIRED_SCHEMES or kind == "InheritFromParent":
                 raise ItemError(5703, "BiddingScheme")
             if kind not in _SCHEMES:
-                raise bad_body(f"{change.path}.BiddingScheme.Type", f"Type '{kind}' is not known.")
+                raise bad_body(f"{path}.Type", f"Type '{kind}' is not known.")
 
     def _shared(self, change: Change) -> str:
         """Return the id of the shared budget to use, empty if none is named."""
