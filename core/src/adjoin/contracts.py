@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from adjoin import ads, auth, mail, surface
+from adjoin import ads, analytics, auth, mail, surface
 from adjoin.contract import Contract
 
 __all__ = ["CONTRACTS"]
 
-CONTRACTS: tuple[Contract, ...] = (ads.CONTRACT, auth.CONTRACT, mail.CONTRACT, surface.CONTRACT)
+CONTRACTS: tuple[Contract, ...] = (ads.CONTRACT, analytics.CONTRACT, auth.CONTRACT, mail.CONTRACT, surface.CONTRACT)
