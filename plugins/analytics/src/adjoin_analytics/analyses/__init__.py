@@ -1,0 +1,1 @@
+"""Analyses: pure functions over exact figures, each module one question."""

@@ -1,0 +1,1 @@
+"""The one definition of each metric and dimension."""

@@ -1,0 +1,1 @@
+"""What is worth looking at in a workspace: the analyses, asked of its facts."""
