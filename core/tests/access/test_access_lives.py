@@ -30,6 +30,7 @@ from adjoin.db.models import Workspace
 from adjoin.db.people import Member, Role, User
 from adjoin.errors import AdjoinError, AuthError, UnknownName
 from adjoin.facts.store import FactStore
+from adjoin.testing.stores import initialise
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 RULES = SessionRules()
@@ -95,7 +96,7 @@ class Lives(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.store.initialise(now=NOW)
+        initialise(self.store, now=NOW)
         with self.store.write() as session:
             for name in NAMES:
                 session.add(User(id=name, email=f"{name}@example.com", email_verified_at=NOW, created_at=NOW))

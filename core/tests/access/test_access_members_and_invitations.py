@@ -18,6 +18,7 @@ from adjoin.access.permissions import Permission, may, outranks
 from adjoin.db import Store
 from adjoin.db.people import AuditEntry, Invitation, Member, Role, User
 from adjoin.errors import AdjoinError, AuthError
+from adjoin.testing.stores import initialise
 from adjoin.tokens import hash_token
 
 NAMES = ("ada", "bob", "cy", "dan")
@@ -35,7 +36,7 @@ class MembersAndInvitations(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory()
         self.store = Store.open(f"sqlite:///{Path(self.folder.name) / 'adjoin.db'}", check_schema=False)
         self.now = datetime(2026, 3, 1, 12, tzinfo=UTC)
-        self.store.initialise(now=self.now)
+        initialise(self.store, now=self.now)
         self.roles: dict[str, Role] = {}
         self.disabled: set[str] = set()
         self.good: dict[str, str] = {}  # the token that is good, by invitation

@@ -24,6 +24,7 @@ from adjoin.clock import ManualClock
 from adjoin.db import Store
 from adjoin.db.people import AuditEntry, Member, Role, Session, User
 from adjoin.errors import Forbidden, UnknownName
+from adjoin.testing.stores import initialise
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 RULES = SessionRules()
@@ -428,7 +429,7 @@ class SessionMachine(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.store.initialise(now=NOW)
+        initialise(self.store, now=NOW)
         with self.store.write() as database:
             database.add(User(id="ada", email="ada@example.com", created_at=NOW))
 

@@ -13,12 +13,13 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from adjoin.access._connections import check_usable, connection_of
 from adjoin.access._locks import lock_staying
 from adjoin.access.actors import Actor
 from adjoin.access.permissions import Permission
 from adjoin.access.workspaces import cancel_runs
 from adjoin.db.models import Account, Connection, ConnectionState, Run, RunTrigger, Schedule
-from adjoin.errors import BadInput, StateError, UnknownName
+from adjoin.errors import BadInput, UnknownName
 from adjoin.sync.asking import ask
 from adjoin.sync.slots import park, unpark
 
@@ -52,7 +53,7 @@ def choose_accounts(
     where none is chosen.
     """
     lock_staying(session, workspace_id, by, Permission.MANAGE_CONNECTIONS)
-    connection = _connection(session, workspace_id, connection_id)
+    connection = connection_of(session, workspace_id, connection_id)
     query = select(Account).where(
         col(Account.workspace_id) == workspace_id, col(Account.connection_id) == connection.id
     )
@@ -98,9 +99,8 @@ def sync_now(session: Session, workspace_id: str, connection_id: str, *, by: Act
     used until somebody authorises it again.
     """
     lock_staying(session, workspace_id, by, Permission.START_SYNCS)
-    connection = _connection(session, workspace_id, connection_id)
-    if connection.credential is None or connection.state in (ConnectionState.RECONNECT, ConnectionState.DISABLED):
-        raise StateError(f"the connection {connection.label!r} has to be authorised again before it can be synced")
+    connection = connection_of(session, workspace_id, connection_id)
+    check_usable(connection)
     run, new = ask(session, workspace_id=workspace_id, connection_id=connection.id, trigger=RunTrigger.PERSON, now=now)
     if new:
         by.note(session, workspace_id, "sync.asked", of=("connection", connection.id), now=now)
@@ -114,7 +114,7 @@ def disconnect(session: Session, workspace_id: str, connection_id: str, *, by: A
     not told. Doing it again changes nothing.
     """
     lock_staying(session, workspace_id, by, Permission.MANAGE_CONNECTIONS)
-    connection = _connection(session, workspace_id, connection_id)
+    connection = connection_of(session, workspace_id, connection_id)
     if is_disconnected(connection):
         return connection
     before = {"platform": connection.platform, "label": connection.label, "state": str(connection.state)}
@@ -133,16 +133,9 @@ def disconnect(session: Session, workspace_id: str, connection_id: str, *, by: A
     return connection
 
 
-def _connection(session: Session, workspace_id: str, connection_id: str) -> Connection:
-    found = session.get(Connection, (workspace_id, connection_id), with_for_update=True, populate_existing=True)
-    if found is None:
-        raise UnknownName(f"there is no connection {connection_id[:40]!r} in this workspace")
-    return found
-
-
 def _switch(session: Session, workspace_id: str, connection_id: str, *, on: bool, by: Actor, now: datetime) -> int:
     lock_staying(session, workspace_id, by, Permission.MANAGE_SCHEDULES)
-    connection = _connection(session, workspace_id, connection_id)
+    connection = connection_of(session, workspace_id, connection_id)
     query = select(Schedule).where(
         col(Schedule.workspace_id) == workspace_id, col(Schedule.connection_id) == connection.id
     )

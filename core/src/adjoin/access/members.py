@@ -19,6 +19,7 @@ from adjoin.access.actors import Actor
 from adjoin.access.permissions import Permission, outranks
 from adjoin.db.people import ApiToken, Invitation, Member, Role, User
 from adjoin.db.people import Session as SignedIn
+from adjoin.db.views import DefaultView, SavedView
 from adjoin.errors import BadInput, Forbidden, StateError, UnknownName
 
 __all__ = ["MemberView", "add", "change_role", "leave", "members_of", "only_owner_of", "remove", "transfer"]
@@ -89,7 +90,8 @@ def change_role(session: Session, workspace_id: str, user_id: str, role: Role, *
 def remove(session: Session, workspace_id: str, user_id: str, *, by: Actor, now: datetime) -> None:
     """Take a member out of a workspace; their access ends at once, with their API tokens of it.
 
-    The invitations that they have sent and nobody has accepted are revoked. Raises Forbidden, UnknownName, and
+    The invitations that they have sent and nobody has accepted are revoked, and the views that they kept for
+    themselves go; those they shared stay. Raises Forbidden, UnknownName, and
     StateError where no owner would be left.
     """
     _, own = lock_for(session, workspace_id, by, Permission.MANAGE_MEMBERS)
@@ -178,6 +180,14 @@ def _take_out(session: Session, found: Member, action: str, *, by: Actor, now: d
         sa.update(SignedIn)
         .where(col(SignedIn.user_id) == mine[1], col(SignedIn.workspace_id) == mine[0])
         .values(workspace_id=None)
+    )
+    session.connection().execute(
+        sa.delete(DefaultView).where(col(DefaultView.workspace_id) == mine[0], col(DefaultView.user_id) == mine[1])
+    )
+    session.connection().execute(
+        sa.delete(SavedView).where(
+            col(SavedView.workspace_id) == mine[0], col(SavedView.user_id) == mine[1], col(SavedView.shared).is_(False)
+        )
     )
     before = {"role": found.role, "revoked": {"api keys": tokens.rowcount, "invitations": invitations}}
     by.note(session, mine[0], action, of=("user", mine[1]), before=before, now=now)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlmodel import Session, SQLModel, col, select
 
 from adjoin.access.audit import by_user
+from adjoin.db.alerts import AlertRule
 from adjoin.db.models import Workspace
 from adjoin.db.people import ApiToken, AuditEntry, Identity, Invitation, Member, User
 from adjoin.db.people import Session as SessionRow
+from adjoin.db.reports import ScheduledReport
+from adjoin.db.views import Annotation, SavedView
 from adjoin.errors import UnknownName
 
 if TYPE_CHECKING:
@@ -50,6 +53,12 @@ def own_data(session: Session, user_id: str, *, factors: Iterable[Factor] = (), 
         "api_tokens": _rows(session.exec(select(ApiToken).where(ApiToken.user_id == user_id)).all()),
         "invitations_received": _rows(session.exec(select(Invitation).where(Invitation.email == user.email)).all()),
         "invitations_sent": _rows(session.exec(select(Invitation).where(Invitation.invited_by == user_id)).all()),
+        "saved_views": _rows(session.exec(select(SavedView).where(SavedView.user_id == user_id)).all()),
+        "annotations": _rows(session.exec(select(Annotation).where(Annotation.user_id == user_id)).all()),
+        "alert_rules": _rows(session.exec(select(AlertRule).where(AlertRule.user_id == user_id)).all()),
+        "scheduled_reports": _rows(
+            session.exec(select(ScheduledReport).where(ScheduledReport.user_id == user_id)).all()
+        ),
         "audit": _rows(session.exec(mine).all()),
     }
     return json.dumps(found, indent=2, ensure_ascii=False, default=_text)
@@ -64,4 +73,4 @@ def _plain(row: SQLModel) -> dict[str, Any]:
 
 
 def _text(value: object) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+    return value.isoformat() if isinstance(value, date) else str(value)

@@ -36,17 +36,17 @@ class Chain:
         """Return the revisions that no other one follows: one, if the chain is a chain."""
         return list(self._scripts().get_heads())
 
-    def upgrade(self, connection: sa.Connection) -> None:
-        """Run what is missing, in the caller's transaction."""
+    def upgrade(self, connection: sa.Connection, *, to: str = "heads") -> None:
+        """Run what is missing up to a revision, in the caller's transaction."""
         from alembic.config import Config
         from alembic.runtime.environment import EnvironmentContext
 
         scripts = self._scripts()
 
         def steps(revision: Any, _context: object) -> Any:
-            return scripts._upgrade_revs("heads", revision)  # noqa: SLF001 - what alembic's own upgrade command calls
+            return scripts._upgrade_revs(to, revision)  # noqa: SLF001 - what alembic's own upgrade command calls
 
-        with EnvironmentContext(Config(), scripts, fn=steps, destination_rev="heads") as environment:
+        with EnvironmentContext(Config(), scripts, fn=steps, destination_rev=to) as environment:
             environment.configure(connection=connection, version_table=self.version_table, render_as_batch=True)
             with environment.begin_transaction():
                 environment.run_migrations()

@@ -16,7 +16,10 @@ import sqlalchemy as sa
 import structlog
 from sqlmodel import Session
 
-import adjoin.db.people  # noqa: F401 - all tables of core's
+import adjoin.db.alerts
+import adjoin.db.people
+import adjoin.db.reports
+import adjoin.db.views  # noqa: F401 - with it, all tables of core's
 from adjoin.db._chain import Chain
 from adjoin.db._faults import explain, shown
 from adjoin.db.migrations import FOLDER, HEAD

@@ -137,7 +137,11 @@ class SliceState(StrEnum):
 
 
 class Workspace(Base, table=True):
-    """The tenant: a company, or an agency's client. With `delete_after` it goes then, unless it is kept."""
+    """The tenant: a company, or an agency's client. With `delete_after` it goes then, unless it is kept.
+
+    `currency`, `time_zone`, `period` and `comparison` are what its pages start with, see
+    `adjoin.access.workspace_settings`; empty ones go by its accounts, or are the usual ones.
+    """
 
     __tablename__ = "workspaces"
 
@@ -145,6 +149,10 @@ class Workspace(Base, table=True):
     name: str
     created_at: datetime = Field(sa_type=Instant)
     delete_after: datetime | None = Field(default=None, sa_type=Instant)
+    currency: str = Field(default="", sa_column_kwargs={"server_default": sa.text("''")})
+    time_zone: str = Field(default="", sa_column_kwargs={"server_default": sa.text("''")})
+    period: str = Field(default="", sa_column_kwargs={"server_default": sa.text("''")})
+    comparison: str = Field(default="", sa_column_kwargs={"server_default": sa.text("''")})
 
 
 class Connection(Base, table=True):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+import adjoin.db.alerts
 import adjoin.db.people  # noqa: F401 - all tables of core's
 from adjoin.db.columns import Sealed
 from adjoin.db.models import Base

@@ -20,7 +20,10 @@ from typing import TYPE_CHECKING, Literal
 import sqlalchemy as sa
 import structlog
 
-import adjoin.db.people  # noqa: F401 - all tables of core's
+import adjoin.db.alerts
+import adjoin.db.people
+import adjoin.db.reports
+import adjoin.db.views  # noqa: F401 - with it, all tables of core's
 from adjoin.db._catalog import parts
 from adjoin.db._chain import Chain
 from adjoin.db.models import Base
