@@ -24,6 +24,7 @@ class ConsoleMailer(Mailer):
         """Print the mail."""
         check(mail)
         lines = "".join(f"  {line}\n" for line in mail.text.splitlines())
+        lines += "".join(f"  [{one.name}, {len(one.data):,} bytes]\n" for one in mail.attachments)
         self._stream().write(
             "A mail, shown here and sent to nobody: the mailer `console` is for development.\n"
             f"  To: {mail.to}\n  Subject: {mail.subject}\n\n{lines}\n"

@@ -22,6 +22,9 @@ _LONGEST_LINE = 900  # characters of a header; RFC 5322 section 2.1.1 allows lin
 _CONTROL = re.compile("[\x00-\x1f\x7f\x80-\x9f\u2028\u2029]")
 _ADDRESS = re.compile(r"[^\s@,;:<>()\[\]\\\"]+@[^\s@,;:<>()\[\]\\\"]+")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,60}")
+_FILE_NAME = re.compile(r'[^\x00-\x1f\x7f-\x9f\u2028\u2029"/\\\\]{1,150}')
+_CONTENT_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,60}/[a-z0-9][a-z0-9.+-]{0,60}")
+_LARGEST = 7_000_000  # bytes of all attachments: mail servers take 10 MB, and on its way a file grows by a third
 _OURS = frozenset(
     {"from", "to", "cc", "bcc", "sender", "subject", "date", "message-id", "reply-to", "return-path", "auto-submitted"}
 )
@@ -62,6 +65,13 @@ def check(mail: Mail) -> None:
             raise _refused("a header has a name that it cannot have")
         if _CONTROL.search(value) or len(value) > _LONGEST_LINE:
             raise _refused("a header is not one line of text")
+    for one in mail.attachments:
+        if not _FILE_NAME.fullmatch(one.name) or one.name.strip(". ") == "":
+            raise _refused("an attachment has a name that it cannot have")
+        if not _CONTENT_TYPE.fullmatch(one.content_type) or one.content_type.startswith(("multipart/", "message/")):
+            raise _refused("an attachment is of a kind that it cannot be")
+    if sum(len(one.data) for one in mail.attachments) > _LARGEST:
+        raise _refused(f"its attachments have more than {_LARGEST:,} bytes")
     envelope_address(mail.to)
 
 
@@ -82,6 +92,9 @@ def build(mail: Mail, sender: Sender, *, now: datetime) -> EmailMessage:
     made.set_content(mail.text, cte="quoted-printable")
     if mail.html:
         made.add_alternative(mail.html, subtype="html", cte="quoted-printable")
+    for one in mail.attachments:
+        kind, _, subtype = one.content_type.partition("/")
+        made.add_attachment(one.data, maintype=kind, subtype=subtype, filename=one.name)
     return made
 
 

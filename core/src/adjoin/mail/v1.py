@@ -10,7 +10,16 @@ from dataclasses import field
 
 from adjoin.contract import MaybeAsync, hookspec, payload
 
-__all__ = ["Mail", "Mailer"]
+__all__ = ["Attachment", "Mail", "Mailer"]
+
+
+@payload
+class Attachment:
+    """A file that goes with a mail: what it is called, what it is ("application/pdf"), and what is in it."""
+
+    name: str
+    content_type: str
+    data: bytes
 
 
 @payload
@@ -19,7 +28,8 @@ class Mail:
 
     `to` is one address and `subject` one line. `text` is always there; `html` is the same for programs that show it.
     `key` is the same when the same message is sent again, for a mailer that can notice. `kind` says what it is for,
-    such as `auth.confirm`, and may be logged; nothing else of a message may.
+    such as `auth.confirm`, and may be logged; nothing else of a message may. A mailer that cannot carry
+    `attachments` leaves them out: the text stands without them.
     """
 
     to: str
@@ -30,6 +40,7 @@ class Mail:
     reply_to: str = ""
     key: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    attachments: tuple[Attachment, ...] = ()
 
 
 class Mailer:
