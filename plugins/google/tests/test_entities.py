@@ -103,6 +103,7 @@ def test_an_ad(fake, read):
     assert found == Ad(
         id="33", account_id="1234567890", campaign_id="11", ad_group_id="22", name="A", status=Status.ACTIVE,
         native_status="ENABLED", landing_url="https://a.example/",
+        format="Responsive search ad",
     )  # fmt: skip
 
 

@@ -92,6 +92,7 @@ def test_a_creative_becomes_an_ad_with_the_group_of_its_campaign(fake, run, acco
     (ad,) = _read(run, client, account, "ads")
     assert (ad.id, ad.ad_group_id, ad.campaign_id, ad.name) == ("119962155", "7", "3", "A1")
     assert (ad.status, ad.native_status, ad.landing_url) == (Status.ACTIVE, "ACTIVE", None)
+    assert ad.format is None
     assert ad.updated_at == datetime(2021, 6, 21, 4, 21, 20, tzinfo=UTC)
 
 
@@ -99,7 +100,7 @@ def test_a_text_ad_has_its_headline_and_landing_page_inline(fake, run, account):
     content = {"textAd": {"headline": "Buy", "description": "Now", "landingPage": "https://shop.example/a"}}
     raw = {"id": "urn:li:sponsoredCreative:9", "campaign": "urn:li:sponsoredCampaign:7", "content": content}
     (ad,) = _read(run, fake(_creatives(raw)), account, "ads")
-    assert (ad.name, ad.landing_url) == ("Buy", "https://shop.example/a")
+    assert (ad.name, ad.landing_url, ad.format) == ("Buy", "https://shop.example/a", "Text ad")
 
 
 def test_campaigns_that_the_list_lacks_are_asked_for_by_their_ids(fake, run, account):

@@ -90,6 +90,23 @@ def test_an_ads_landing_page_is_found_wherever_the_creative_keeps_it(fake, run, 
     assert ad.status is Status.REJECTED
 
 
+@pytest.mark.parametrize(
+    ("creative", "kind"),
+    [
+        ({"object_story_spec": {"link_data": {"link": "https://b.example"}}}, "Image ad"),
+        ({"object_story_spec": {"link_data": {"child_attachments": [{"link": "https://e.example"}]}}}, "Carousel ad"),
+        ({"object_story_spec": {"template_data": {"link": "https://d.example"}}}, "Catalogue ad"),
+        ({"object_story_spec": {"video_data": {}}}, "Video ad"),
+        ({"asset_feed_spec": {"link_urls": []}, "object_story_spec": {"video_data": {}}}, "Flexible ad"),
+        ({"link_url": "https://a.example"}, None),
+    ],
+)
+def test_an_ads_format_is_told_by_its_story(fake, run, account, creative, kind):
+    raw = {"id": "3", "campaign_id": "1", "adset_id": "2", "effective_status": "ACTIVE", "creative": creative}
+    (ad,) = _read(run, fake(lambda _: {"data": [raw]}), account, "ads")
+    assert ad.format == kind
+
+
 @pytest.mark.parametrize(("stream", "level"), [("campaigns", "campaign"), ("ad_groups", "adset"), ("ads", "ad")])
 def test_all_states_are_asked_for(fake, run, account, stream, level):
     client = fake(lambda _: {"data": []})

@@ -92,6 +92,7 @@ def test_an_ad(account):
     )  # fmt: skip
     assert (made.id, made.campaign_id, made.ad_group_id, made.name) == ("31", "11", "21", "First")
     assert made.landing_url == "https://example.com/a;b?x=1"
+    assert made.format == "Responsive Search Ad"
     assert (made.status, made.native_status) == (Status.ACTIVE, "Active")
 
 

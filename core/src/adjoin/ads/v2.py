@@ -50,6 +50,7 @@ __all__ = [
     "Hint",
     "Keyword",
     "LookBack",
+    "ManagerLinks",
     "RateLimit",
     "ReadRequest",
     "Reply",
@@ -140,6 +141,22 @@ class RateLimit:
 
 
 @payload
+class ManagerLinks:
+    """Where the platform's own manager shows an account, a campaign, an ad group or an ad; "" where it has no page.
+
+    Each is an https address with `{account}`, `{campaign}`, `{ad_group}` and `{ad}` for ids, which are percent-encoded
+    when they are filled in; it may name the ids of its own level and of those around it, and none in the host. An
+    object without an address of its own is linked by the next one around it. Connections to anything but `base_url` (a
+    sandbox) get no links.
+    """
+
+    account: str = ""
+    campaign: str = ""
+    ad_group: str = ""
+    ad: str = ""
+
+
+@payload
 class Description:
     """What a platform is and can do. Constant for one release of the plugin.
 
@@ -147,6 +164,7 @@ class Description:
     `"fine<coarse"` of datasets, why the finer one may hold less than the coarser one on this platform. `limits` pace
     requests before the platform has to refuse. `hosts` are the platform's other addresses (`https://host`) that may get
     the connection's token, where it has one per service. `read_timeout` is how long it may think before the next byte.
+    `manager` says where people find their objects in the platform's own pages.
     """
 
     title: str
@@ -163,6 +181,7 @@ class Description:
     docs_url: str = ""
     hosts: tuple[str, ...] = ()
     read_timeout: timedelta = timedelta(seconds=60)
+    manager: ManagerLinks | None = None
 
     def stream(self, name: str) -> Stream:
         """Return one stream; KeyError if the platform does not offer it."""
@@ -458,7 +477,11 @@ class AdGroup:
 
 @payload
 class Ad:
-    """An ad (LinkedIn: creative)."""
+    """An ad (LinkedIn: creative).
+
+    `format` is what kind of ad it is, for people to read: "Responsive search ad". `thumbnail_url` is a small picture of
+    it; the server fetches it, and it may expire where each read brings a fresh one.
+    """
 
     id: str
     account_id: str
@@ -470,6 +493,7 @@ class Ad:
     landing_url: str | None = None
     thumbnail_url: str | None = None
     updated_at: datetime | None = None
+    format: str | None = None
 
 
 @payload

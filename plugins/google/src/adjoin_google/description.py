@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from adjoin.ads.v2 import AppField, Auth, Description, LookBack, RateLimit, Stream
+from adjoin.ads.v2 import AppField, Auth, Description, LookBack, ManagerLinks, RateLimit, Stream
 from adjoin_google.version import API, API_VERSION
 
 __all__ = ["DESCRIPTION"]
+
+_MANAGER = "https://ads.google.com/aw"
 
 #: Google keeps results by day for 37 months. The shortest 37 months have 1,124 days; one day is left for accounts
 #: behind UTC and one for a run that starts before midnight and ends after it.
@@ -96,4 +98,11 @@ DESCRIPTION = Description(
     docs_url="https://developers.google.com/google-ads/api/docs/start",
     # Google works on a large report for minutes before it sends the first row.
     read_timeout=timedelta(seconds=300),
+    # `__e` takes the customer id; `ocid`, which stands there otherwise, is a number that the API does not tell. An ad
+    # is in the list of its ad group: it has no page that can be addressed.
+    manager=ManagerLinks(
+        account=f"{_MANAGER}/overview?__e={{account}}",
+        campaign=f"{_MANAGER}/adgroups?campaignId={{campaign}}&__e={{account}}",
+        ad_group=f"{_MANAGER}/ads?campaignId={{campaign}}&adGroupId={{ad_group}}&__e={{account}}",
+    ),
 )

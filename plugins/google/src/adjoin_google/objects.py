@@ -194,6 +194,7 @@ def make_ad(row: AdRow, account: Account) -> Ad:
         status=status,
         native_status=words,
         landing_url=ad.final_urls[0] if ad.final_urls else None,
+        format=ad.type.replace("_", " ").capitalize() or None,
     )
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from adjoin.ads.v2 import AppField, Auth, Description, LookBack, RateLimit, Stream
+from adjoin.ads.v2 import AppField, Auth, Description, LookBack, ManagerLinks, RateLimit, Stream
 from adjoin_linkedin.version import API, API_VERSION
 
 __all__ = ["DESCRIPTION", "LOOK_BACK", "RETENTION_DAYS"]
+
+_MANAGER = "https://www.linkedin.com/campaignmanager/accounts"
 
 #: LinkedIn keeps results for ten years, which have 3,652 days at least; the rest is slack for runs around midnight.
 RETENTION_DAYS = 3_650
@@ -71,4 +73,11 @@ DESCRIPTION = Description(
         ),
     },
     docs_url="https://learn.microsoft.com/en-us/linkedin/marketing/",
+    # Campaign Manager filters its list of campaigns by their group; a group has no page of its own.
+    manager=ManagerLinks(
+        account=f"{_MANAGER}/{{account}}",
+        campaign=f"{_MANAGER}/{{account}}/campaigns?campaignGroupIds=%5B{{campaign}}%5D",
+        ad_group=f"{_MANAGER}/{{account}}/campaigns/{{ad_group}}",
+        ad=f"{_MANAGER}/{{account}}/campaigns/{{ad_group}}/creatives",
+    ),
 )

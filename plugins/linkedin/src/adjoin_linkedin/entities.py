@@ -181,6 +181,17 @@ def _ad_group(raw: _Campaign, account: Account, now: datetime) -> AdGroup:
     )
 
 
+def _format(content: _Content) -> str | None:
+    """Return what kind of ad it is; None for one that shows a post, of which the creative tells nothing."""
+    kinds = {
+        "Text ad": content.text_ad,
+        "Spotlight ad": content.spotlight,
+        "Follower ad": content.follower,
+        "Jobs ad": content.jobs,
+    }
+    return next((kind for kind, found in kinds.items() if found is not None), None)
+
+
 def _ad(raw: _Creative, account: Account, groups: Mapping[str, str]) -> Ad:
     content = raw.content or _Content()
     inline = content.text_ad or content.spotlight or content.follower or content.jobs or _Inline()
@@ -195,6 +206,7 @@ def _ad(raw: _Creative, account: Account, groups: Mapping[str, str]) -> Ad:
         status=state,
         native_status=native,
         landing_url=inline.landing_page,
+        format=_format(content),
         updated_at=_instant(raw.last_modified_at),
     )
 

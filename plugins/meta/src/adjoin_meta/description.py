@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from adjoin.ads.v2 import AppField, Auth, Description, LookBack, RateLimit, Stream
+from adjoin.ads.v2 import AppField, Auth, Description, LookBack, ManagerLinks, RateLimit, Stream
 from adjoin_meta.version import API_VERSION, GRAPH
 
 __all__ = ["DESCRIPTION"]
+
+_MANAGER = "https://adsmanager.facebook.com/adsmanager/manage"
 
 #: Meta answers for 37 months. The shortest 37 months have 1,124 days; one day is left for accounts behind UTC and one
 #: for a run that starts before midnight and ends after it.
@@ -75,4 +77,14 @@ DESCRIPTION = Description(
         ),
     },
     docs_url="https://developers.facebook.com/docs/marketing-api",
+    # Ads Manager's own addresses as they stand in its address bar; the list of a level selects what its ids name.
+    manager=ManagerLinks(
+        account=f"{_MANAGER}/campaigns?act={{account}}",
+        campaign=f"{_MANAGER}/campaigns?act={{account}}&selected_campaign_ids={{campaign}}",
+        ad_group=f"{_MANAGER}/adsets?act={{account}}&selected_campaign_ids={{campaign}}&selected_adset_ids={{ad_group}}",
+        ad=(
+            f"{_MANAGER}/ads?act={{account}}&selected_campaign_ids={{campaign}}&selected_adset_ids={{ad_group}}"
+            "&selected_ad_ids={ad}"
+        ),
+    ),
 )

@@ -180,6 +180,19 @@ def _landing_url(creative: _Creative) -> str | None:
     return next(filter(None, found), None)
 
 
+def _format(creative: _Creative) -> str | None:
+    """Return what kind of ad it is, by what its story is made of; None where the creative does not tell its story."""
+    story = creative.object_story_spec or _Story()
+    data = story.link_data or story.template_data
+    if creative.asset_feed_spec is not None:
+        return "Flexible ad"
+    if story.video_data is not None:
+        return "Video ad"
+    if data is not None:
+        return "Carousel ad" if data.child_attachments else "Catalogue ad" if story.template_data else "Image ad"
+    return None
+
+
 def _ad(raw: _Ad, account: Account, _: datetime) -> Ad:
     creative = raw.creative or _Creative()
     return Ad(
@@ -193,6 +206,7 @@ def _ad(raw: _Ad, account: Account, _: datetime) -> Ad:
         landing_url=_landing_url(creative),
         # Meta signs these links and lets them expire; each sync brings a fresh one.
         thumbnail_url=creative.thumbnail_url,
+        format=_format(creative),
         updated_at=parse_time(raw.updated_time),
     )
 

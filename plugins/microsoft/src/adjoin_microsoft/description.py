@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from adjoin.ads.v2 import AppField, Auth, Description, LookBack, RateLimit, Stream
+from adjoin.ads.v2 import AppField, Auth, Description, LookBack, ManagerLinks, RateLimit, Stream
 from adjoin_microsoft.services import BASE_URL, HOSTS
 
 __all__ = ["DESCRIPTION"]
@@ -81,4 +81,6 @@ DESCRIPTION = Description(
         ),
     },
     docs_url="https://learn.microsoft.com/advertising/guides/",
+    # Microsoft publishes how an account is addressed, and nothing below it.
+    manager=ManagerLinks(account="https://ui.ads.microsoft.com/campaign/vnext/campaigns?aid={account}"),
 )

@@ -78,6 +78,7 @@ def ad(row: _Row, account: Account, campaign_id: str, _: date) -> Ad:
         native_status=_both(native, editorial),
         landing_url=_first_url(row["Final Url"]),
         updated_at=parse_time(row["Modified Time"]),
+        format=row["Type"] or None,
     )
 
 
