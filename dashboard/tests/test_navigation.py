@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+import adjoin_dashboard
 from adjoin.contract import hookimpl
 from adjoin.contracts import CONTRACTS
 from adjoin.errors import BadInput
@@ -20,11 +22,30 @@ from adjoin.surface import v1
 from adjoin_dashboard import plugin as own_pages
 from adjoin_dashboard.host import Host
 from adjoin_dashboard.navigation import Collected, collect
-from adjoin_dashboard.plugins.model import plugin_lines
+from adjoin_dashboard.plugins.model import cards
 from adjoin_dashboard.server import SITE
 
 #: The pages that ship with the dashboard.
-OWN = ["overview", "health", "connections", "runs", "members", "api-keys", "audit", "workspace", "plugins"]
+OWN = [
+    "overview",
+    "platforms",
+    "campaigns",
+    "creatives",
+    "insights",
+    "pacing",
+    "alerts",
+    "reports",
+    "health",
+    "connections",
+    "runs",
+    "metrics",
+    "members",
+    "api-keys",
+    "audit",
+    "workspace",
+    "settings",
+    "plugins",
+]
 
 
 class Contributor:
@@ -122,7 +143,7 @@ def test_a_page_above_the_role_does_not_exist(kernel: Kernel) -> None:
 def test_problems_of_pages_are_on_the_plugins_page(kernel: Kernel, host: Host) -> None:
     """The plugin is loaded, but partly."""
     problems = [("dashboard", "The pages could not be listed.")]
-    lines = plugin_lines(host.kernel.reports, problems, platforms={}, pages={})
+    lines = cards(host.kernel.reports, problems, {})
     assert (lines[0].name, lines[0].state) == ("dashboard", "◐ Partly")
     assert lines[0].problem == "The pages could not be listed."
 
@@ -186,3 +207,18 @@ def test_stopping_is_no_error(host: Host) -> None:
     opened = first_page(host, render)
     assert not opened.error
     assert [text.value for text in opened.text] == ["only this"]
+
+
+def test_each_page_has_a_page_number_of_its_own() -> None:
+    """Widgets with one key keep their value from page to page, and the third page of one is none of another."""
+    root = Path(adjoin_dashboard.__file__).parent
+    found = [
+        keyword.value.value
+        for file in root.rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "st.pagination"
+        for keyword in node.keywords
+        if keyword.arg == "key" and isinstance(keyword.value, ast.Constant)
+    ]
+    assert len(found) >= 3
+    assert len(found) == len(set(found))

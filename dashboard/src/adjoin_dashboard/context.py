@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cached_property
@@ -14,7 +15,10 @@ from sqlmodel import col, select
 from adjoin.access.actors import Actor
 from adjoin.access.permissions import Permission
 from adjoin.access.signed_in import SignedIn
-from adjoin.db.models import Account, FactFile, Run
+from adjoin.access.workspace_settings import AUTOMATIC, WorkspaceSettings, settings_of
+from adjoin.ads import v2
+from adjoin.analytics import v1
+from adjoin.db.models import Account, FactFile, Run, Workspace
 from adjoin.db.scope import Scope
 from adjoin.errors import Forbidden
 from adjoin.facts.query import FactQuery
@@ -22,7 +26,7 @@ from adjoin.surface.v1 import Role
 from adjoin.writing import DateFormat, NumberFormat, Writer
 from adjoin_dashboard.host import Host
 
-__all__ = ["Context", "data_version", "make_context", "writer_of"]
+__all__ = ["Context", "commonest", "data_version", "make_context", "writer_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +34,8 @@ class Context:
     """One workspace, seen by one member of it.
 
     Part of the contract for plugins is what `surface.v1.PageContext` names; the rest is for Adjoin's own pages.
-    `write` writes numbers and times as they like them; `time_zone` is the one that days are counted in.
+    `write` writes numbers and times as they like them; `time_zone` is the one that days are counted in. `settings` are
+    those of the workspace, of which `currency` and `time_zone` come where they are set.
     `address` is the network address of who looks.
     """
 
@@ -42,6 +47,7 @@ class Context:
     time_zone: str
     write: Writer
     address: str = ""
+    settings: WorkspaceSettings = AUTOMATIC
 
     @cached_property
     def store(self) -> Scope:
@@ -60,6 +66,23 @@ class Context:
     @cached_property
     def facts(self) -> FactQuery:
         return self.query()
+
+    @property
+    def platforms(self) -> Mapping[str, v2.Description]:
+        """What each installed ad platform says of itself."""
+        return self.host.platforms
+
+    def ask(self, question: v1.Question) -> v1.Answer:
+        """Answer a question about the workspace's figures, as `adjoin_dashboard.asking.ask` does."""
+        from adjoin_dashboard.asking import ask
+
+        return ask(self, question)
+
+    def definitions(self) -> v1.Definitions:
+        """Return the metrics and dimensions that questions here can name."""
+        from adjoin_dashboard.asking import definitions
+
+        return definitions(self)
 
     def query(self) -> FactQuery:
         """Return another reader of the workspace's facts, for a thread or a time of its own. Close it when done."""
@@ -85,7 +108,8 @@ class Context:
 def make_context(host: Host, signed_in: SignedIn, *, address: str = "") -> Context:
     """Return the context of the workspace that somebody looks at. Raises Forbidden where they have none.
 
-    Amounts are shown in the currency, and days counted in the zone, that most of its accounts have.
+    Amounts are shown in the currency, and days counted in the zone, that its settings say, else those that most of its
+    accounts have.
     """
     if signed_in.workspace_id is None or signed_in.role is None:
         raise Forbidden("no workspace is chosen: choose one of yours, or ask an owner to invite you")
@@ -100,13 +124,16 @@ def make_context(host: Host, signed_in: SignedIn, *, address: str = "") -> Conte
         address=address,
     )
     with context.store.read() as session:
+        workspace = session.get(Workspace, context.workspace_id)
         rows = session.exec(select(Account.currency, Account.time_zone)).all()
-    time_zone = _commonest([row[1] for row in rows], "UTC")
+    settings = AUTOMATIC if workspace is None else settings_of(workspace)
+    time_zone = settings.time_zone or commonest([row[1] for row in rows], "UTC")
     return replace(
         context,
-        currency=_commonest([row[0] for row in rows], "USD"),
+        currency=settings.currency or commonest([row[0] for row in rows], "USD"),
         time_zone=time_zone,
         write=writer_of(signed_in, time_zone=time_zone),
+        settings=settings,
     )
 
 
@@ -128,6 +155,7 @@ def data_version(context: Context) -> str:
     return f"{ended} {committed[0]} {committed[1]}"
 
 
-def _commonest(values: list[str], fallback: str) -> str:
+def commonest(values: Iterable[str], fallback: str) -> str:
+    """Return what occurs the most often, the first by the alphabet of several; the fallback where there is nothing."""
     counted = Counter(values)
     return min(counted, key=lambda value: (-counted[value], value), default=fallback)

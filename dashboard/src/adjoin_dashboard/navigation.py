@@ -18,6 +18,7 @@ from adjoin.kernel import Kernel
 from adjoin.surface import v1
 from adjoin_dashboard.context import Context, make_context
 from adjoin_dashboard.host import current_host
+from adjoin_dashboard.keys import hide_keys, show_help
 from adjoin_dashboard.session_guard import current_address, current_visitor
 from adjoin_dashboard.visitors import show_ended, show_no_workspace, show_visitor
 
@@ -82,6 +83,9 @@ def draw() -> None:
         if show_visitor(host, visitor) is None:
             show_no_workspace(host, visitor)
             return
+        hide_keys()
+        with st.sidebar:
+            show_help()
         context = make_context(host, visitor, address=current_address())
     except AdjoinError as error:
         st.error(f"The store cannot be read. {error}", icon=":material/error:")

@@ -19,6 +19,54 @@ def _overview(context: Context) -> None:
     render(context)
 
 
+def _platforms(context: Context) -> None:
+    from adjoin_dashboard.platforms.view import render
+
+    render(context)
+
+
+def _campaigns(context: Context) -> None:
+    from adjoin_dashboard.campaigns.view import render
+
+    render(context)
+
+
+def _creatives(context: Context) -> None:
+    from adjoin_dashboard.creatives.view import render
+
+    render(context)
+
+
+def _insights(context: Context) -> None:
+    from adjoin_dashboard.insights.view import render
+
+    render(context)
+
+
+def _alerts(context: Context) -> None:
+    from adjoin_dashboard.alerts.view import render
+
+    render(context)
+
+
+def _reports(context: Context) -> None:
+    from adjoin_dashboard.reports.view import render
+
+    render(context)
+
+
+def _pacing(context: Context) -> None:
+    from adjoin_dashboard.pacing.view import render
+
+    render(context)
+
+
+def _metrics(context: Context) -> None:
+    from adjoin_dashboard.metrics.view import render
+
+    render(context)
+
+
 def _runs(context: Context) -> None:
     from adjoin_dashboard.runs.view import render
 
@@ -61,6 +109,12 @@ def _audit(context: Context) -> None:
     render(context)
 
 
+def _settings(context: Context) -> None:
+    from adjoin_dashboard.settings.view import render
+
+    render(context)
+
+
 def _workspace(context: Context) -> None:
     from adjoin_dashboard.workspace.view import render
 
@@ -75,6 +129,63 @@ _PAGES = (
         section="Performance",
         icon=":material/dashboard:",
         order=10,
+    ),
+    v1.Page(
+        slug="platforms",
+        title="Platforms",
+        render=_platforms,
+        section="Performance",
+        icon=":material/compare_arrows:",
+        order=15,
+    ),
+    v1.Page(
+        slug="campaigns",
+        title="Campaigns",
+        render=_campaigns,
+        section="Performance",
+        icon=":material/campaign:",
+        order=20,
+    ),
+    v1.Page(
+        slug="creatives",
+        title="Creatives",
+        render=_creatives,
+        section="Performance",
+        icon=":material/gallery_thumbnail:",
+        order=25,
+    ),
+    v1.Page(
+        slug="insights",
+        title="Insights",
+        render=_insights,
+        section="Performance",
+        icon=":material/lightbulb:",
+        order=30,
+    ),
+    v1.Page(slug="pacing", title="Pacing", render=_pacing, section="Performance", icon=":material/speed:", order=34),
+    v1.Page(
+        slug="alerts",
+        title="Alerts",
+        render=_alerts,
+        section="Performance",
+        icon=":material/notifications:",
+        order=38,
+    ),
+    v1.Page(
+        slug="metrics",
+        title="Metrics",
+        render=_metrics,
+        section="Data",
+        icon=":material/function:",
+        order=55,
+    ),
+    v1.Page(
+        slug="reports",
+        title="Reports",
+        render=_reports,
+        section="Performance",
+        icon=":material/schedule_send:",
+        order=39,
     ),
     v1.Page(
         slug="health",
@@ -120,6 +231,7 @@ _PAGES = (
         icon=":material/workspaces:",
         order=80,
     ),
+    v1.Page(slug="settings", title="Settings", render=_settings, section="Admin", icon=":material/tune:", order=85),
     v1.Page(slug="plugins", title="Plugins", render=_plugins, section="Admin", icon=":material/extension:", order=90),
 )
 

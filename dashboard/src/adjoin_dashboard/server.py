@@ -40,7 +40,10 @@ log = logging.getLogger(__name__)
 SITE = Path(__file__).parent / "site"
 
 #: Modules of `adjoin_dashboard.door` that have routes.
-_DOORS = ("sign_in", "registering", "links", "invitation", "account", "external", "connecting", "exports", "pictures")
+_DOORS = (
+    *("sign_in", "registering", "links", "invitation", "account", "external", "connecting"),
+    *("exports", "report_exports", "pictures", "creatives"),
+)
 
 #: How often waiting mail is sent, for who has no scheduler.
 _MAIL_SECONDS = 10

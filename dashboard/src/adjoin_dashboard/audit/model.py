@@ -41,15 +41,18 @@ EXPORT_PATH = "/export/audit.csv"
 
 #: What actions begin with, and what they are about.
 GROUPS: Mapping[str, str] = {
+    "annotation.": "Notes on days",
     "api_token.": "API keys",
     "audit.": "Audit log",
     "connection.": "Connections",
     "invitation.": "Invitations",
     "member.": "Members",
+    "report.": "Reports",
     "schedule.": "Schedules",
     "session.": "Sign-ins",
     "sync.": "Syncs",
     "user.": "Accounts",
+    "view.": "Saved views",
     "workspace.": "Workspace",
 }
 

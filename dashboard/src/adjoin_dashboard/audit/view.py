@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import pandas as pd
@@ -23,6 +22,7 @@ from adjoin_dashboard.audit.model import (
     load_page,
     value_text,
 )
+from adjoin_dashboard.choices import choose
 from adjoin_dashboard.context import Context
 from adjoin_dashboard.tables import written
 from adjoin_dashboard.words import escaped
@@ -67,9 +67,9 @@ def _show_filters(context: Context) -> AuditFilter | None:
     actions = [one for prefix in prefixes for one in (prefix, *(a for a in found.actions if a.startswith(prefix)))]
     with st.container(horizontal=True, vertical_alignment="top", key="audit-filters"):
         actors = sorted(found.actors, key=lambda one: names.actor(one).casefold())
-        actor = _choose("Who", actors, names.actor, none="Anybody", key="who", width=230)
-        action = _choose("Did what", actions, _action_option, none="Anything", key="what", width=210)
-        kind = _choose("To what", found.kinds, _kind_title, none="Anything", key="kind", width=130)
+        actor = choose("Who", actors, names.actor, none="Anybody", key="who", width=230)
+        action = choose("Did what", actions, _action_option, none="Anything", key="what", width=210)
+        kind = choose("To what", found.kinds, _kind_title, none="Anything", key="kind", width=130)
         which = st.text_input("With the id", key="id", bind="query-params", width=140, placeholder="any")
         span = st.selectbox("When", [*_SPANS, _ALL_TIME, _BETWEEN], index=2, key="when", bind="query-params", width=165)
         between = None
@@ -101,23 +101,6 @@ def _show_filters(context: Context) -> AuditFilter | None:
         since=since,
         until=until,
     )
-
-
-def _choose(label: str, options: Sequence[str], title: Callable[[str], str], *, none: str, key: str, width: int) -> str:
-    """Offer a choice, also of nothing, and keep it in the address.
-
-    There it stands by itself and not by its title, as Streamlit would have it: a title may hold an e-mail address.
-    """
-    if key not in st.session_state and st.query_params.get(key) in options:
-        st.session_state[key] = st.query_params[key]
-    chosen = st.selectbox(
-        label, ["", *options], format_func=lambda one: title(one) if one else none, key=key, width=width
-    )
-    if chosen:
-        st.query_params[key] = chosen
-    elif key in st.query_params:
-        del st.query_params[key]
-    return chosen or ""
 
 
 @st.cache_data(show_spinner=False, max_entries=50, ttl=timedelta(seconds=30))

@@ -18,7 +18,7 @@ from adjoin.writing import Writer
 from adjoin_dashboard.context import Context
 from adjoin_dashboard.runs.model import connection_name
 
-__all__ = ["AccountLine", "ConnectionLine", "Offer", "load_connections", "load_offers"]
+__all__ = ["AccountLine", "ConnectionLine", "Offer", "load_connections", "load_offers", "schedule_text"]
 
 #: What the page has a button for, so that the advice to run a command would only be in the way.
 _BUTTONS = frozenset({Problem.RECONNECT, Problem.EXPIRES, Problem.SWITCHED_OFF})
@@ -153,7 +153,7 @@ def _line(
         synced="never" if connection.last_sync_at is None else context.write.stamp(connection.last_sync_at),
         due="" if due is None or gone else context.write.stamp(due),
         authorised=_authorised(connection, context.write),
-        schedule=_schedule(schedules, context.write),
+        schedule=schedule_text(schedules, context.write),
         paused=bool(schedules) and not any(one.enabled for one in schedules),
         scheduled=bool(schedules),
         syncing=run is not None,
@@ -183,7 +183,8 @@ def _authorised(connection: Connection, write: Writer) -> str:
     return "no end known" if connection.expires_at is None else f"until {write.stamp(connection.expires_at)}"
 
 
-def _schedule(schedules: Sequence[Schedule], write: Writer) -> str:
+def schedule_text(schedules: Sequence[Schedule], write: Writer) -> str:
+    """Say when the schedules of a connection are due: "every 6 h"."""
     if not schedules:
         return "none"
     if not any(one.enabled for one in schedules):

@@ -1,4 +1,4 @@
-"""Downloads that are too much for a page: streamed, and only of the workspace that the visitor looks at."""
+"""The audit log as a file: streamed, and only of the workspace that the visitor looks at."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from adjoin.access.permissions import Permission
+from adjoin.cells import harmless
 from adjoin.errors import BadInput
 from adjoin_dashboard.audit.model import EXPORT_PATH, AuditFilter, AuditLine, load_page, read_filter
 from adjoin_dashboard.door.visitor import actor_of, visitor
@@ -89,7 +90,7 @@ def _cells(one: AuditLine) -> tuple[str, ...]:
         "" if one.after is None else json.dumps(one.after, ensure_ascii=False),
         one.address,
     )
-    return tuple(f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value for value in values)
+    return tuple(map(harmless, values))
 
 
 def _rows(rows: list[tuple[str, ...]]) -> str:

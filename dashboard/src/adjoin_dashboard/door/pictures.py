@@ -27,15 +27,17 @@ from adjoin.outgoing.fetch import Bounds, Outgoing
 from adjoin_dashboard.door.visitor import visitor
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
     from starlette.requests import Request
     from starlette.routing import BaseRoute
 
     from adjoin.clock import Clock
     from adjoin_dashboard.host import Host
 
-__all__ = ["Pictures", "initials", "picture_path", "picture_tag", "routes"]
+__all__ = ["GROUNDS", "HEADERS", "Pictures", "fetcher", "initials", "picture_path", "picture_tag", "routes", "upright"]
 
 Fetch: TypeAlias = Callable[[str], Awaitable[bytes]]
+Draw: TypeAlias = Callable[[bytes], bytes]
 
 _log = structlog.get_logger("adjoin.pictures")
 
@@ -45,11 +47,11 @@ _MOST_PIXELS = 25_000_000  # of what is fetched: a large photograph
 _FORMATS = ("GIF", "JPEG", "PNG", "WEBP")
 _KEPT, _KEPT_FOR, _FAILED_FOR = 500, timedelta(hours=6), timedelta(minutes=10)
 _AT_ONCE = 4
-_GROUNDS = ("#364FC7", "#A61E4D", "#5F3DC4", "#0B7285", "#2B8A3E", "#A34600", "#495057", "#862E9C")
+GROUNDS = ("#364FC7", "#A61E4D", "#5F3DC4", "#0B7285", "#2B8A3E", "#A34600", "#495057", "#862E9C")
 _BOUNDS = Bounds(
     total=timedelta(seconds=5), step=timedelta(seconds=3), raw_bytes=3_000_000, body_bytes=3_000_000, redirects=3
 )
-_HEADERS = {"Cache-Control": "private, max-age=3600"}
+HEADERS = {"Cache-Control": "private, max-age=3600"}
 
 
 def picture_path(user_id: str, name: str, url: str) -> str:
@@ -66,12 +68,7 @@ def picture_tag(user_id: str, name: str, url: str, *, side: int = 32) -> str:
 
 def routes(host: Host) -> list[BaseRoute]:
     """Return the route of pictures: of oneself, and of the members of the workspace that is looked at."""
-    outgoing = Outgoing(allowed=read_allowed(host.runtime.settings.outgoing_allow), bounds=_BOUNDS)
-
-    async def fetch(url: str) -> bytes:
-        return (await outgoing.get(url, accept=("image/*",))).body
-
-    pictures = Pictures(fetch, host.clock)
+    pictures = Pictures(fetcher(host), host.clock)
 
     async def picture(request: Request) -> Response:
         asking = visitor(request)
@@ -84,23 +81,26 @@ def routes(host: Host) -> list[BaseRoute]:
         name, url = found
         made = await pictures.of(url) if url else None
         if made is None:
-            return Response(initials(name), media_type="image/svg+xml", headers=_HEADERS)
-        return Response(made, media_type="image/png", headers=_HEADERS)
+            return Response(initials(name), media_type="image/svg+xml", headers=HEADERS)
+        return Response(made, media_type="image/png", headers=HEADERS)
 
     return [Route(PATH, picture, methods=["GET"])]
 
 
 class Pictures:
-    """Small pictures by their addresses, made from what is fetched. Failures are kept too, for a shorter time."""
+    """Small pictures by their addresses, made from what is fetched. Failures are kept too, for a shorter time.
 
-    def __init__(self, fetch: Fetch, clock: Clock) -> None:
-        self._fetch, self._clock = fetch, clock
+    `draw` makes what is shown out of the bytes that were fetched, anew; by default a square.
+    """
+
+    def __init__(self, fetch: Fetch, clock: Clock, *, draw: Draw | None = None, most: int = _KEPT) -> None:
+        self._fetch, self._clock, self._draw, self._most = fetch, clock, draw or _small, most
         self._kept: OrderedDict[str, tuple[datetime, bytes | None]] = OrderedDict()
         self._under_way: dict[str, asyncio.Task[bytes | None]] = {}
         self._slots = asyncio.Semaphore(_AT_ONCE)
 
     async def of(self, url: str) -> bytes | None:
-        """Return a PNG of 96 by 96 pixels; None where the address gives no picture that can be shown."""
+        """Return the picture, a PNG of 96 by 96 pixels by default; None where the address gives none to show."""
         kept = self._kept.get(url)
         if kept is not None and self._clock.now() < kept[0]:
             self._kept.move_to_end(url)
@@ -115,14 +115,14 @@ class Pictures:
         made = None
         try:
             async with self._slots:
-                made = await asyncio.to_thread(_small, await self._fetch(url))
+                made = await asyncio.to_thread(self._draw, await self._fetch(url))
         except OutgoingError as error:
             _log.info("a picture cannot be fetched", reason=str(error.reason))
         except _unreadable() as error:
             _log.info("a picture cannot be read", reason=type(error).__name__)
         self._kept[url] = (self._clock.now() + (_FAILED_FOR if made is None else _KEPT_FOR), made)
         self._kept.move_to_end(url)
-        while len(self._kept) > _KEPT:
+        while len(self._kept) > self._most:
             self._kept.popitem(last=False)
         return made
 
@@ -131,7 +131,7 @@ def initials(name: str) -> bytes:
     """Return a picture of the first letters of a name, always in the same colour, as SVG."""
     words = [word for word in name.replace("@", " ").split() if word[0].isalnum()]
     letters = "".join(word[0] for word in (words[:1] + words[-1:] if len(words) > 1 else words)).upper() or "?"
-    colour = _GROUNDS[sha256(name.encode()).digest()[0] % len(_GROUNDS)]
+    colour = GROUNDS[sha256(name.encode()).digest()[0] % len(GROUNDS)]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 96 96"><rect width="96" height="96" fill="{colour}"/>'
         '<text x="48" y="50" fill="#fff" font-family="sans-serif" font-size="40" font-weight="600" '
@@ -150,16 +150,32 @@ def _find(host: Host, user_id: str, asking: str, workspace_id: str | None) -> tu
     return None if found is None else (found[0] or found[1], found[2])
 
 
-def _small(body: bytes) -> bytes:
-    """Return a picture cut to a small square, drawn anew: nothing else of what was fetched reaches a browser."""
+def upright(body: bytes) -> Image:
+    """Read a picture that was fetched, the right way up. Raises what `Pictures` takes for a picture that is none."""
     from PIL import Image, ImageOps
 
     with closing(Image.open(io.BytesIO(body), formats=_FORMATS)) as given:
         if given.width * given.height > _MOST_PIXELS:
             raise ValueError("too many pixels")
-        upright = ImageOps.exif_transpose(given).convert("RGBA")
+        return ImageOps.exif_transpose(given).convert("RGBA")
+
+
+def fetcher(host: Host) -> Fetch:
+    """Return what fetches pictures, without reaching what only this machine can reach."""
+    outgoing = Outgoing(allowed=read_allowed(host.runtime.settings.outgoing_allow), bounds=_BOUNDS)
+
+    async def fetch(url: str) -> bytes:
+        return (await outgoing.get(url, accept=("image/*",))).body
+
+    return fetch
+
+
+def _small(body: bytes) -> bytes:
+    """Return a picture cut to a small square, drawn anew: nothing else of what was fetched reaches a browser."""
+    from PIL import ImageOps
+
     out = io.BytesIO()
-    ImageOps.fit(upright, (_SIDE, _SIDE)).save(out, "PNG")
+    ImageOps.fit(upright(body), (_SIDE, _SIDE)).save(out, "PNG")
     return out.getvalue()
 
 

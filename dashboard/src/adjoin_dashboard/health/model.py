@@ -12,7 +12,7 @@ from adjoin.sync.gaps import Calendar, DayState, Span
 from adjoin.writing import Writer
 from adjoin_dashboard.runs.model import connection_name
 
-__all__ = ["STATES", "Gap", "HealthLine", "gap_calendar", "gaps", "health_lines", "strip_summary"]
+__all__ = ["STATES", "Gap", "HealthLine", "gap_calendar", "gaps", "health_lines", "strip_summary", "why_missing"]
 
 _VERDICTS = {
     Verdict.HEALTHY: "✓ Healthy",
@@ -108,7 +108,7 @@ def gaps(calendars: Sequence[Calendar], write: Writer) -> list[Gap]:
             dataset=one.dataset,
             days=write.days(span.since, span.until),
             count=span.days,
-            why=_why(one, span),
+            why=why_missing(one, span),
         )
         for one, span in found
     ]
@@ -219,7 +219,8 @@ def _about(length: timedelta) -> str:
     return f"{max(length // timedelta(minutes=1), 1)} min"
 
 
-def _why(one: Calendar, span: Span) -> str:
+def why_missing(one: Calendar, span: Span) -> str:
+    """Say why days of a dataset are not there."""
     if span.reason:
         return span.reason
     covered: list[date] = [piece.since for piece in one.spans if piece.state is DayState.COVERED]

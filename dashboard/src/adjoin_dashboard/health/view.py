@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import timedelta
-from itertools import groupby
-
 import pandas as pd
 import streamlit as st
 
 from adjoin.errors import AdjoinError
 from adjoin.health import Severity, Verdict, connection_health
 from adjoin.health.machinery import check_scheduler, check_workers
-from adjoin.sync.gaps import Calendar, calendars
+from adjoin.sync.gaps import Calendar
 from adjoin.writing import MISSING
 from adjoin_dashboard.context import Context
-from adjoin_dashboard.health.model import HealthLine, gap_calendar, gaps, health_lines, strip_summary
+from adjoin_dashboard.health.calendar import load_calendars, show_calendar
+from adjoin_dashboard.health.model import HealthLine, gaps, health_lines
 from adjoin_dashboard.words import escaped
 
 __all__ = ["render"]
 
-_SPANS = {"90 days": 90, "1 year": 365, "3 years": 3 * 365}
 _ICONS = {
     Severity.BROKEN: ":material/error:",
     Severity.ATTENTION: ":material/warning:",
@@ -34,7 +30,7 @@ def render(context: Context) -> None:
     """Draw the page."""
     st.title("Data health", anchor=False)
     try:
-        every = _calendars(context.workspace_id, context.data_version, context)
+        every = load_calendars(context)
         healths = connection_health(
             context.store,
             context.host.runtime.facts,
@@ -56,19 +52,6 @@ def render(context: Context) -> None:
         if line.findings:
             _show_findings(context, line, number)
     _show_calendars(context, every)
-
-
-@st.cache_data(show_spinner="Looking at each day …", max_entries=50, ttl=timedelta(minutes=1))
-def _calendars(workspace_id: str, data_version: str, _context: Context) -> list[Calendar]:
-    # Both arguments make the answer of one workspace and state of its data that one's own.
-    runtime = _context.host.runtime
-    return calendars(
-        _context.store,
-        _context.host.describe,
-        workspace_id=workspace_id,
-        now=_context.now(),
-        history_days=runtime.settings.history_days,
-    )
 
 
 def _show_machinery(context: Context) -> None:
@@ -131,48 +114,8 @@ def _show_findings(context: Context, line: HealthLine, number: int) -> None:
 
 def _show_calendars(context: Context, every: list[Calendar]) -> None:
     st.header("Which days are there", anchor=False)
-    by_account = {
-        key: list(some)
-        for key, some in groupby(every, key=lambda one: (one.platform, one.account_name, one.account_id))
-    }
-    if not by_account:
-        st.info("There is no account to read.", icon=":material/block:")
-        return
-    accounts = list(by_account)
-    names = [key[:2] for key in accounts]
-    with st.container(horizontal=True, vertical_alignment="top", key="calendar-filters"):
-        chosen = st.selectbox(
-            "Account",
-            range(len(accounts)),
-            index=next((place for place, key in enumerate(accounts) if any(one.gaps for one in by_account[key])), 0),
-            format_func=lambda place: _account(context, accounts[place], names),
-            key="calendar-account",
-            width=320,
-        )
-        span = st.segmented_control("Back to", list(_SPANS), default="90 days", required=True, key="calendar-span")
-    key = accounts[min(chosen or 0, len(accounts) - 1)]
-    cut = [one for one in (_last(one, _SPANS[span or "90 days"]) for one in by_account[key]) if one.spans]
-    name = _account(context, key, names)
-    if cut:
-        option, height = gap_calendar(cut, context.write, dark=st.context.theme.type == "dark")
-        st.echarts_chart(
-            option,
-            height=height,
-            key="calendar",
-            alt=f"Days of {name} by dataset, {context.write.days(cut[0].spans[0].since, cut[0].spans[-1].until)}: "
-            f"{strip_summary(cut)}",
-        )
-        st.caption(escaped(f"{name}: {strip_summary(cut)}."))
-    _show_gaps(context, every)
-
-
-def _last(calendar: Calendar, days: int) -> Calendar:
-    """Cut a calendar to its last days."""
-    first = calendar.spans[-1].until - timedelta(days=days - 1)
-    spans = [
-        span if span.since >= first else replace(span, since=first) for span in calendar.spans if span.until >= first
-    ]
-    return replace(calendar, spans=tuple(spans))
+    if show_calendar(context, every) is not None:
+        _show_gaps(context, every)
 
 
 def _show_gaps(context: Context, every: list[Calendar]) -> None:
@@ -195,10 +138,4 @@ def _show_gaps(context: Context, every: list[Calendar]) -> None:
         key="gaps",
         alt="Days that are missing, by account and dataset, with the reason",
     )
-    st.caption("The next runs read them. To read some now: `adjoin sync --since DAY --until DAY`.")
-
-
-def _account(context: Context, key: tuple[str, str, str], names: list[tuple[str, str]]) -> str:
-    platform, name, account_id = key
-    shown = name if names.count((platform, name)) == 1 else f"{name} ({account_id})"
-    return f"{shown} · {context.host.platform_title(platform)}"
+    st.caption("The next runs read them. To read some now, choose *Days* on the page Sync runs.")

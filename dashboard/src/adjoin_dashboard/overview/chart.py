@@ -9,7 +9,9 @@ from typing import Any
 
 import pandas as pd
 
+from adjoin.access.day_notes import Note
 from adjoin.writing import Writer, currency_sign, decimals
+from adjoin_dashboard.charts import marks
 from adjoin_dashboard.overview.model import Group
 
 __all__ = ["spend_chart"]
@@ -27,11 +29,13 @@ def spend_chart(
     currency: str,
     write: Writer,
     moving_since: date | None = None,
+    notes: Sequence[Note] = (),
 ) -> dict[str, Any]:
     """Return the ECharts option: a line for each platform, filled where it is the only one.
 
-    A line marks `moving_since`: from that day on the platforms may still change their figures. Amounts are sent as
-    they are written, for the tooltips, and in units of the axis, since ECharts separates thousands by commas only.
+    A line marks `moving_since`: from that day on the platforms may still change their figures; `notes` are marked by
+    their numbers. Amounts are sent as they are written, for the tooltips, and in units of the axis, since ECharts
+    separates thousands by commas only.
     """
     largest = max((value for one in platforms for value in one.trend if value is not None), default=0.0)
     digits = decimals(largest, currency)
@@ -88,19 +92,7 @@ def spend_chart(
                 "emphasis": {"focus": "series"},
                 "connectNulls": False,
             }
-            | ({"markLine": _moving(days, moving_since)} if number == 0 and moving_since is not None else {})
+            | (marks([date.fromisoformat(day) for day in days], moving_since, notes) if number == 0 and days else {})
             for number, one in enumerate(platforms)
         ],
-    }
-
-
-def _moving(days: Sequence[str], since: date) -> dict[str, Any]:
-    """A dashed line before the first of the days that may still change, if any of them is shown."""
-    return {
-        "silent": True,
-        "symbol": "none",
-        "lineStyle": {"color": "#868E96", "type": "dashed", "width": 1},
-        # Beside the line's upper end and before it, since the line is always near the right edge.
-        "label": {"formatter": "may still change →", "position": "end", "align": "right", "color": "#868E96"},
-        "data": [{"xAxis": since.isoformat()}] if days[0] < since.isoformat() <= days[-1] else [],
     }

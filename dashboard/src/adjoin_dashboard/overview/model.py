@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Literal, TypeAlias, TypeVar
 
+from adjoin.cells import harmless
 from adjoin.writing import Writer
 
 __all__ = [
@@ -222,7 +223,7 @@ def rows_as_csv(rows: Iterable[DayRow], account_names: Mapping[AccountId, str]) 
                 row.day.isoformat(),
                 row.platform,
                 row.account_id,
-                _as_text(account_names.get((row.platform, row.account_id), "")),
+                harmless(account_names.get((row.platform, row.account_id), "")),
                 row.currency,
                 _plain(one.impressions),
                 _plain(one.clicks),
@@ -336,8 +337,3 @@ def _plain(value: int | Decimal | None, *, micros: bool = False) -> str:
         return ""
     exact = Decimal(value).scaleb(-6) if micros else Decimal(value)
     return f"{exact.normalize():f}"
-
-
-def _as_text(name: str) -> str:
-    """Keep a spreadsheet from taking a name for a formula."""
-    return f"'{name}" if name.startswith(("=", "+", "-", "@", "\t", "\r")) else name

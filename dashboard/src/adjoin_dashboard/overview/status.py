@@ -16,7 +16,15 @@ from adjoin_dashboard.overview.model import Period
 from adjoin_dashboard.runs.model import connection_name
 from adjoin_dashboard.words import escaped
 
-__all__ = ["KnownAccount", "Status", "covered_days", "load_accounts", "load_status", "missing_days"]
+__all__ = [
+    "KnownAccount",
+    "Status",
+    "covered_days",
+    "load_accounts",
+    "load_status",
+    "missing_days",
+    "offered_currencies",
+]
 
 #: The datasets that say the same at different grains. A report takes the coarsest that an account has.
 _LADDER = ("account_daily", "campaign_daily", "ad_group_daily", "ad_daily")
@@ -110,6 +118,11 @@ def load_accounts(session: Session, workspace_id: str, write: Writer) -> tuple[K
         )
         for account in accounts
     )
+
+
+def offered_currencies(status: Status, base: str) -> list[str]:
+    """Return the currencies that amounts can be shown in: the workspace's own first, where `base` names one."""
+    return list(dict.fromkeys([*([base] if base else []), *status.currencies]))
 
 
 def missing_days(

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
+from functools import partial
 
 import pandas as pd
 import streamlit as st
 
+from adjoin.analytics.asking import ask
+from adjoin.analytics.context import WorkspaceContext
 from adjoin.errors import AdjoinError
 from adjoin.writing import MISSING
+from adjoin_dashboard.addresses import keep
 from adjoin_dashboard.colours import platform_colours
 from adjoin_dashboard.context import Context
-from adjoin_dashboard.filters import Filters, show_filters
+from adjoin_dashboard.empty import say_not_connected, say_not_synced
+from adjoin_dashboard.filters import Filters, choose_period, show_filters
+from adjoin_dashboard.notes import load_notes, show_notes
+from adjoin_dashboard.notices import show_notices
 from adjoin_dashboard.overview.accounts import account_names, lacking, quiet_accounts
+from adjoin_dashboard.overview.change.view import OWN, change_address, show_change
 from adjoin_dashboard.overview.chart import spend_chart
-from adjoin_dashboard.overview.model import AccountId, Kpi, Overview, Period, default_period
+from adjoin_dashboard.overview.model import AccountId, Kpi, Overview, default_period
 from adjoin_dashboard.overview.source import Loaded, Question, load, load_csv
 from adjoin_dashboard.overview.status import Status, load_status
 from adjoin_dashboard.overview.tables import columns, frame, styled
+from adjoin_dashboard.stamp import foreign_currencies, show_stamp
+from adjoin_dashboard.views import show_views
 from adjoin_dashboard.words import escaped
 
 __all__ = ["render"]
@@ -35,14 +45,20 @@ def render(context: Context) -> None:
     with context.store.read() as session:
         status = load_status(session, context.workspace_id, context.host.platform_title, context.write)
     if not status.connected and not status.synced:
-        _say_not_connected(context)
+        say_not_connected(context)
         return
     if not status.synced:
-        _say_not_synced(status)
+        say_not_synced(status)
         return
-    filters = show_filters(context, status)
+    filters = show_filters(context, status, own=OWN)
     if filters is None:
         return
+    show_notices()
+    if filters.menu is not None:
+        with filters.menu:
+            address = {**filters.address, **change_address()}
+            keep("overview", address)
+            show_views(context, "overview", address, own=OWN)
     question = Question(
         workspace_id=context.workspace_id,
         data_version=context.data_version,
@@ -50,15 +66,16 @@ def render(context: Context) -> None:
         compared=filters.compared,
         platforms=filters.platforms,
         currency=filters.currency,
-        convert=bool(_foreign(status, filters)),
+        convert=bool(foreign_currencies(status, filters)),
         write=context.write,
+        accounts=filters.accounts,
     )
     try:
         loaded = _load(question, context)
     except AdjoinError as error:
         st.error(escaped(str(error)), icon=":material/error:")
         return
-    _show_stamp(context, status, filters)
+    show_stamp(context, status, filters)
     for problem in status.problems:
         st.warning(problem, icon=":material/warning:")
     _say_missing(context, status, loaded, filters)
@@ -66,6 +83,7 @@ def render(context: Context) -> None:
         _say_empty(context, status, filters)
         return
     _show_kpis(loaded.overview, filters)
+    show_change(context, status, filters, comparable=loaded.comparable)
     _show_chart(context, status, loaded.overview, filters)
     _show_platforms(context, loaded.overview, filters)
     _show_accounts(context, status, loaded.overview, filters)
@@ -76,23 +94,7 @@ def render(context: Context) -> None:
 @st.cache_data(show_spinner="Adding up …", max_entries=500, ttl=timedelta(days=1))
 def _load(question: Question, _context: Context) -> Loaded:
     # The question holds the workspace and the data version, so one answer never serves another workspace.
-    return load(question, _context.facts)
-
-
-def _show_stamp(context: Context, status: Status, filters: Filters) -> None:
-    known = [status.as_of[platform] for platform in filters.platforms if platform in status.as_of]
-    fresh = f"Data as of {context.write.stamp(min(known))}" if known else "Not synced by a run yet"
-    foreign = _foreign(status, filters)
-    converted = f" ({', '.join(foreign)} converted at daily ECB rates)" if foreign else ", no conversion needed"
-    compared = filters.compared
-    against = f" · compared with {context.write.days(compared.first, compared.last)}" if compared is not None else ""
-    st.caption(f":material/schedule: {fresh} · amounts in {filters.currency}{converted}{against}")
-
-
-def _foreign(status: Status, filters: Filters) -> list[str]:
-    """The currencies of the chosen platforms that have to be converted."""
-    found = {account.currency for account in status.accounts if account.platform in filters.platforms}
-    return sorted(found - {filters.currency})
+    return load(question, _context.ask, _context.store)
 
 
 def _show_kpis(overview: Overview, filters: Filters) -> None:
@@ -122,6 +124,7 @@ def _show_chart(context: Context, status: Status, overview: Overview, filters: F
     dark = st.context.theme.type == "dark"
     titles = {one.platform: context.host.platform_title(one.platform) for one in overview.platforms}
     colours = platform_colours([*status.platforms, *titles], dark=dark)
+    notes = load_notes(context, filters)
     option = spend_chart(
         overview.days,
         overview.platforms,
@@ -130,6 +133,7 @@ def _show_chart(context: Context, status: Status, overview: Overview, filters: F
         currency=filters.currency,
         write=context.write,
         moving_since=_moving_since(context, list(titles)),
+        notes=notes,
     )
     st.echarts_chart(
         option,
@@ -138,6 +142,7 @@ def _show_chart(context: Context, status: Status, overview: Overview, filters: F
         alt=f"Spend per day in {filters.currency} for {', '.join(titles.values())}, "
         f"{context.write.days(filters.period.first, filters.period.last)}",
     )
+    show_notes(context, filters, status, notes)
 
 
 def _moving_since(context: Context, platforms: list[str]) -> date | None:
@@ -162,7 +167,7 @@ def _show_accounts(context: Context, status: Status, overview: Overview, filters
     st.header("Accounts", anchor=False)
     table = frame(overview.accounts, account_names(status.accounts), "Account", title=_title(context, filters))
     _show_table(context, table, "Account", filters)
-    chosen = [account for account in status.accounts if account.platform in filters.platforms]
+    chosen = [account for account in status.accounts if filters.shows((account.platform, account.account_id))]
     quiet = quiet_accounts(
         chosen, {(one.platform, one.account_id) for one in overview.accounts}, _title(context, filters)
     )
@@ -205,7 +210,10 @@ def _show_download(context: Context, status: Status, question: Question) -> None
 def _csv(context: Context, question: Question, names: Mapping[AccountId, str]) -> bytes:
     # Built when the button is pressed, after the page was drawn and its facts were closed.
     with context.query() as facts:
-        return load_csv(question, facts, names).encode("utf-8-sig")
+        place = WorkspaceContext(
+            scope=context.store, facts=facts, platforms=context.platforms, clock=context.host.clock
+        )
+        return load_csv(question, partial(ask, context.host.kernel, place), names).encode("utf-8-sig")
 
 
 def _show_notes(context: Context, loaded: Loaded, filters: Filters) -> None:
@@ -240,25 +248,6 @@ def _say_missing(context: Context, status: Status, loaded: Loaded, filters: Filt
         )
 
 
-def _say_not_connected(context: Context) -> None:
-    known = sorted(context.host.platforms)
-    st.info(
-        "No ad account is connected yet. Connect one in a terminal, then fetch its figures:\n\n"
-        + "\n".join(f"- `adjoin connect {platform}`" for platform in known or ["PLATFORM"])
-        + "\n- `adjoin sync`\n\nTo look around first, `make demo` fills a store with a made-up advertiser.",
-        icon=":material/link:",
-    )
-
-
-def _say_not_synced(status: Status) -> None:
-    for problem in status.problems:
-        st.warning(problem, icon=":material/warning:")
-    if status.active:
-        st.info("The first sync is under way; the page Sync runs shows how far it is.", icon=":material/sync:")
-    else:
-        st.info("Connected, but nothing was synced yet. Run `adjoin sync`.", icon=":material/sync:")
-
-
 def _say_empty(context: Context, status: Status, filters: Filters) -> None:
     chosen = context.write.days(filters.period.first, filters.period.last)
     if status.held is None:
@@ -271,9 +260,7 @@ def _say_empty(context: Context, status: Status, filters: Filters) -> None:
         icon=":material/search_off:",
     )
     st.button(
-        "Show the last days with figures", on_click=_choose, args=(default_period(held.last + timedelta(days=1), held),)
+        "Show the last days with figures",
+        on_click=choose_period,
+        args=(default_period(held.last + timedelta(days=1), held),),
     )
-
-
-def _choose(period: Period) -> None:
-    st.session_state["range"] = (period.first, period.last)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from adjoin.db.models import Connection, Run, RunState, RunTrigger
@@ -15,7 +16,19 @@ from adjoin.sync.differences import difference_sentence, state_text, unexplained
 from adjoin.sync.retries import Missing
 from adjoin.writing import Writer
 
-__all__ = ["MissingLine", "RunLine", "connection_name", "difference_sentences", "load_runs", "missing_lines"]
+__all__ = [
+    "EVERYTHING",
+    "STATES",
+    "MissingLine",
+    "RunFilter",
+    "RunLine",
+    "connection_name",
+    "count_runs",
+    "difference_sentences",
+    "load_active",
+    "load_runs",
+    "missing_lines",
+]
 
 #: A worker shows a sign of life every few seconds; after this long it is gone or frozen.
 SILENCE = timedelta(minutes=2)
@@ -36,6 +49,29 @@ _TRIGGERS = {
 }
 _WITH_DIFFERENCES = "≠ Differences"
 
+#: The states by the words that a filter has for them.
+STATES: Mapping[str, RunState] = {text.partition(" ")[2]: state for state, text in _STATES.items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFilter:
+    """Which runs are asked for; what is empty filters nothing."""
+
+    connection_id: str = ""
+    states: tuple[RunState, ...] = ()
+
+    def conditions(self, workspace_id: str) -> list[sa.ColumnElement[bool]]:
+        """Return what a run has to be, in SQL."""
+        found = [col(Run.workspace_id) == workspace_id]
+        if self.connection_id:
+            found.append(col(Run.connection_id) == self.connection_id)
+        if self.states:
+            found.append(col(Run.state).in_(self.states))
+        return found
+
+
+EVERYTHING = RunFilter()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunLine:
@@ -46,6 +82,7 @@ class RunLine:
     """
 
     id: str
+    connection_id: str
     state: RunState
     state_text: str
     outcome: str
@@ -81,6 +118,11 @@ class RunLine:
     @property
     def active(self) -> bool:
         return not self.state.ended
+
+    @property
+    def lacks_something(self) -> bool:
+        """Whether it has ended without having brought everything."""
+        return self.state in (RunState.PARTLY, RunState.FAILED, RunState.CANCELLED)
 
     def effort(self, write: Writer) -> str:
         """What it asked of the platform: requests, and what they cost of its quota where that is not the same."""
@@ -122,12 +164,19 @@ def connection_name(platform: str, label: str) -> str:
 
 
 def load_runs(
-    session: Session, workspace_id: str, *, title: Callable[[str], str], now: datetime, limit: int, skip: int = 0
+    session: Session,
+    workspace_id: str,
+    *,
+    title: Callable[[str], str],
+    now: datetime,
+    limit: int,
+    skip: int = 0,
+    wanted: RunFilter = EVERYTHING,
 ) -> list[RunLine]:
     """Return runs, the newest first. `title` names a platform."""
     found = session.exec(
         select(Run, Connection)
-        .where(Run.workspace_id == workspace_id)
+        .where(*wanted.conditions(workspace_id))
         .where(Connection.workspace_id == Run.workspace_id)
         .where(Connection.id == Run.connection_id)
         .order_by(col(Run.created_at).desc(), col(Run.id))
@@ -135,6 +184,19 @@ def load_runs(
         .limit(limit)
     ).all()
     return [_line(run, connection, title(connection.platform), now) for run, connection in found]
+
+
+def load_active(
+    session: Session, workspace_id: str, *, title: Callable[[str], str], now: datetime, limit: int
+) -> list[RunLine]:
+    """Return the runs that wait or are under way, the newest first."""
+    active = RunFilter(states=(RunState.QUEUED, RunState.RUNNING))
+    return load_runs(session, workspace_id, title=title, now=now, limit=limit, wanted=active)
+
+
+def count_runs(session: Session, workspace_id: str, wanted: RunFilter) -> int:
+    """Return how many runs there are."""
+    return session.exec(select(sa.func.count()).select_from(Run).where(*wanted.conditions(workspace_id))).one()
 
 
 def missing_lines(
@@ -172,6 +234,7 @@ def _line(run: Run, connection: Connection, title: str, now: datetime) -> RunLin
     differing = run.state is RunState.SUCCEEDED and unknown > 0
     return RunLine(
         id=run.id,
+        connection_id=run.connection_id,
         state=run.state,
         state_text=_WITH_DIFFERENCES if differing else _STATES[run.state],
         outcome=state_text(run),
@@ -202,6 +265,8 @@ def _line(run: Run, connection: Connection, title: str, now: datetime) -> RunLin
 
 
 def _trigger(run: Run) -> str:
+    if run.trigger is RunTrigger.PERSON and run.retry_of is not None:
+        return "Retry by hand"
     told = _TRIGGERS[run.trigger]
     return f"{told} {run.tries}" if run.trigger is RunTrigger.RESUME and run.tries else told
 

@@ -1,0 +1,1 @@
+"""The Overview's panel on what made a change."""

@@ -1,0 +1,1 @@
+"""The page Pacing: how the budgets of a month stand."""
