@@ -145,16 +145,17 @@ def _compare(place: Place, base: str, done: Sequence[tuple[Run, Connection]]) ->
     """Print what is stored per account beside the sandbox's own totals; returns whether all agree."""
     import httpx
 
-    from adjoin.facts.report import report
+    from adjoin.analytics.report import report
+    from adjoin.cli._figures import figures_of
 
     first = min(connection.history_start or date.max for _, connection in done)
     last = (place.now + timedelta(hours=14)).date()
     rows, agreed = [], True
-    with place.query() as query, httpx.Client(base_url=base, trust_env=False) as sandbox:
+    with figures_of(place) as figures, httpx.Client(base_url=base, trust_env=False) as sandbox:
         stored, closed = _stored_rows(place), _closed_accounts(place)
         found = {
             (row["platform"], row["account_id"]): row
-            for row in report(query, since=first, until=last, by="account").rows
+            for row in report(figures.ask, since=first, until=last, by="account").rows
         }
         for account in _accounts(sandbox, done):
             asked = {"platform": account[0], "account": account[1], "since": first.isoformat()}

@@ -6,52 +6,28 @@ import re
 import sys
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
-from adjoin.cli._output import amount, print_table, say
 from adjoin.cli.syncing import parse_day
 
 if TYPE_CHECKING:
-    from adjoin.facts.history import Moved
-    from adjoin.facts.report import Report
+    from adjoin.analytics.v1 import Condition, Question
+    from adjoin.cli._place import Place
 
 __all__ = ["parse_instant", "register"]
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-
-_NAMES = {
-    "platform": ("platform",),
-    "account": ("platform", "account_name", "account_id"),
-    "campaign": ("platform", "campaign_name", "campaign_id"),
-    "ad_group": ("platform", "ad_group_name", "ad_group_id"),
-    "ad": ("platform", "ad_name", "ad_id"),
-    "keyword": ("platform", "campaign_name", "ad_group_name", "keyword_name", "keyword_id"),
-    "search_term": ("platform", "campaign_name", "ad_group_name", "search_term"),
-    "day": ("date",),
-    "total": (),
-}
-
-#: What a line of CSV has before its names, where it is not the account alone: ids that tell equal names apart.
-_MORE_IDS: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(("total", "platform", "account", "day"), ()),
-    **dict.fromkeys(("keyword", "search_term"), ("account_id", "campaign_id", "ad_group_id")),
-}
+_TOTAL = "total"
 
 
-class By(StrEnum):
-    """What a report has a row for."""
+class ComparedWith(StrEnum):
+    """Which days are compared with those that are asked about."""
 
-    TOTAL = "total"
-    PLATFORM = "platform"
-    ACCOUNT = "account"
-    CAMPAIGN = "campaign"
-    AD_GROUP = "ad_group"
-    AD = "ad"
-    KEYWORD = "keyword"
-    SEARCH_TERM = "search_term"
-    DAY = "day"
+    PREVIOUS_PERIOD = "previous-period"
+    PREVIOUS_YEAR = "previous-year"
 
 
 def register(app: typer.Typer) -> None:
@@ -63,10 +39,39 @@ def report(
     context: typer.Context,
     first: str = typer.Option("", "--from", metavar="DAY", help="The first day (default: 30 days before the last)."),
     last: str = typer.Option("", "--to", metavar="DAY", help="The last day (default: yesterday)."),
-    by: By = typer.Option(By.PLATFORM, "--by", help="What to have a row for."),
+    by: list[str] = typer.Option(
+        [],
+        "--by",
+        metavar="DIMENSION",
+        help="What to have rows for: total, platform (the default), account, campaign, ad_group, ad, keyword, "
+        "search_term, day, or another of `adjoin metrics`; may be repeated.",
+    ),
     platform: list[str] = typer.Option([], "--platform", help="Only this platform; may be repeated."),
     account: list[str] = typer.Option([], "--account", help="Only this account; may be repeated."),
     campaign: list[str] = typer.Option([], "--campaign", help="Only this campaign; may be repeated."),
+    metric: list[str] = typer.Option(
+        [],
+        "--metric",
+        metavar="NAME",
+        help="A metric of `adjoin metrics`, in place of the usual ones; may be repeated.",
+    ),
+    where: list[str] = typer.Option(
+        [],
+        "--where",
+        metavar="CONDITION",
+        help="Only what fits: platform=google,meta, status!=paused, campaign~brand (contains), campaign!~test; may be "
+        "repeated.",
+    ),
+    compare: ComparedWith | None = typer.Option(
+        None, "--compare", help="Put the figures of earlier days beside: as many right before, or 364 days earlier."
+    ),
+    order_by: list[str] = typer.Option(
+        [],
+        "--order-by",
+        metavar="COLUMN",
+        help="Order by a column, - before it for the highest first; may be repeated.",
+    ),
+    limit: int = typer.Option(0, "--limit", min=0, metavar="ROWS", help="Only the first rows; totals are of all."),
     currency: str = typer.Option("", "--currency", metavar="CODE", help="Convert amounts at the day's ECB rate."),
     as_of: str = typer.Option(
         "",
@@ -80,53 +85,88 @@ def report(
     dataset: str = typer.Option(
         "", "--dataset", help="With --restated: look at this dataset (default: each account's coarsest)."
     ),
-    as_json: bool = typer.Option(False, "--json", help="Print the report as JSON; amounts in millionths."),
+    as_json: bool = typer.Option(
+        False, "--json", help="Print the report as JSON; what ends in _micros is in millionths."
+    ),
     as_csv: bool = typer.Option(False, "--csv", help="Print the rows as CSV."),
+    xlsx: Path | None = typer.Option(None, "--xlsx", metavar="FILE", help="Write the rows to a workbook."),
+    parquet: Path | None = typer.Option(None, "--parquet", metavar="FILE", help="Write the rows to a Parquet file."),
 ) -> None:
-    """Print spend, impressions, clicks, conversions, CPA and ROAS.
+    """Print spend, impressions, clicks, conversions, CPA and ROAS, or the metrics that are named.
 
     Amounts in different currencies are never added: name one with --currency to convert them. With --as-of the figures
     are those of an earlier instant; how far back that goes is set by ADJOIN_KEEP_SUPERSEDED_DAYS. With --restated there
     is a line for each day and metric that has moved, with its first known value and the current one.
 
     Example: adjoin report --from 2026-10-01 --to 2026-10-31 --by campaign --currency EUR --as-of 2026-11-01T06:00Z
+
+    Example: adjoin report --by week --by channel --metric cost --metric roas --where platform=google --xlsx weeks.xlsx
     """
     from adjoin.cli._place import place_of
     from adjoin.errors import BadInput
-    from adjoin.facts.report import report as make
 
-    if as_json and as_csv:
-        raise BadInput("--json and --csv exclude each other")
+    forms = {"--json": as_json, "--csv": as_csv, "--xlsx": xlsx is not None, "--parquet": parquet is not None}
+    chosen = [name for name, given in forms.items() if given]
+    if len(chosen) > 1:
+        raise BadInput(f"{' and '.join(chosen)} exclude each other")
     if dataset and not restated:
         raise BadInput("--dataset goes with --restated; a report chooses the dataset by --by")
+    new = {
+        "--metric": bool(metric),
+        "--where": bool(where),
+        "--compare": compare is not None,
+        "--order-by": bool(order_by),
+        "--limit": bool(limit),
+        "--xlsx": xlsx is not None,
+        "--parquet": parquet is not None,
+    }
     if restated:
-        refused = {"--by": by is not By.PLATFORM, "--campaign": bool(campaign), "--currency": bool(currency)}
-        refused |= {"--as-of": bool(as_of), "--csv": as_csv}
+        refused = {"--by": bool(by), "--campaign": bool(campaign), "--currency": bool(currency)}
+        refused |= {"--as-of": bool(as_of), "--csv": as_csv} | new
         if any(refused.values()):
             unfit = ", ".join(name for name, given in refused.items() if given)
             raise BadInput(f"--restated goes with --from, --to, --platform, --account and --dataset, not with {unfit}")
-        _restated(context, first, last, platform, account, dataset, as_json=as_json)
-        return
     with place_of(context) as place:
-        now = place.now
-        since, until = _days(first, last, now.date())
-        with place.query(as_of=parse_instant(as_of, now) if as_of else None) as query:
-            found = make(
-                query,
+        since, until = _days(first, last, place.now.date())
+        if restated:
+            from adjoin.cli._restated import print_restated
+
+            print_restated(
+                place,
                 since=since,
                 until=until,
-                by=by.value,
-                platforms=platform or None,
-                accounts=account or None,
-                campaign_ids=campaign or None,
-                currency=currency.upper() or None,
+                platforms=platform,
+                accounts=account,
+                dataset=dataset,
+                as_json=as_json,
             )
-    if as_json:
-        sys.stdout.write(found.to_json().decode() + "\n")
-    elif as_csv:
-        _print_csv(found, by)
-    else:
-        _print_table(found, by)
+            return
+        instant = parse_instant(as_of, place.now) if as_of else None
+        conditions = _conditions(where, platform, account, campaign)
+        if not any(new.values()) and _is_usual(by):
+            _usual(
+                place,
+                since=since,
+                until=until,
+                by=by[0] if by else "platform",
+                where=conditions,
+                currency=currency,
+                as_of=instant,
+                form=(chosen or [""])[0],
+            )
+            return
+        question = _question(
+            since=since,
+            until=until,
+            by=by,
+            metrics=metric,
+            where=conditions,
+            compare=compare,
+            currency=currency,
+            order_by=order_by,
+            limit=limit,
+        )
+        _answer(place, question, as_of=instant, form=(chosen or [""])[0], file=xlsx or parquet)
 
 
 def parse_instant(text: str, now: datetime) -> datetime:
@@ -155,66 +195,6 @@ def parse_instant(text: str, now: datetime) -> datetime:
     return instant
 
 
-def _restated(
-    context: typer.Context,
-    first: str,
-    last: str,
-    platforms: list[str],
-    accounts: list[str],
-    dataset: str,
-    *,
-    as_json: bool,
-) -> None:
-    from adjoin.cli._place import place_of
-    from adjoin.facts.history import restated
-    from adjoin.facts.report import check_names
-
-    with place_of(context) as place:
-        since, until = _days(first, last, place.now.date())
-        with place.query() as query:
-            check_names(query, platforms=platforms or None, accounts=accounts or None)
-            found = restated(
-                query,
-                since=since,
-                until=until,
-                platforms=platforms or None,
-                accounts=accounts or None,
-                dataset=dataset or None,
-            )
-    if as_json:
-        sys.stdout.write(found.to_json().decode() + "\n")
-        return
-    columns = [("platform", False), ("account", False), ("date", False), ("dataset", False), ("metric", False)]
-    columns += [("first", True), ("now", True), ("change", True), ("moved last (UTC)", False), ("times", True)]
-    print_table(
-        columns,
-        [_moved(row) for row in found.rows],
-        title=f"{since} to {until}, moved since first read",
-        empty=f"No figure from {since} to {until} has moved since it was first read.",
-    )
-    for note in found.notes:
-        say(f"note: {note}")
-
-
-def _moved(row: Moved) -> list[str]:
-    def text(value: Any) -> str:
-        money = row.metric.endswith("_micros")
-        return amount(value, row.currency) if money else _number(value)
-
-    return [
-        row.platform,
-        row.account_id,
-        str(row.day),
-        row.dataset,
-        row.metric.removesuffix("_micros"),
-        text(row.first),
-        text(row.latest),
-        f"{'+' if row.change > 0 else ''}{text(row.change)}",
-        f"{row.moved_at:%Y-%m-%d %H:%M}",
-        str(row.times),
-    ]
-
-
 def _days(first: str, last: str, today: date) -> tuple[date, date]:
     from adjoin.errors import BadInput
 
@@ -228,72 +208,106 @@ def _days(first: str, last: str, today: date) -> tuple[date, date]:
     return since, until
 
 
-def _print_table(found: Report, by: By) -> None:
-    names = _NAMES[by.value]
-    columns = [(name.removesuffix("_name").replace("_", " "), False) for name in names]
-    columns += [(name, True) for name in ("spend", "impressions", "clicks", "conversions", "CPA", "ROAS")]
-    rows = [[*(_text(row.get(name)) for name in names), *_figures(row)] for row in found.rows]
-    if found.rows and by is not By.TOTAL:
-        rows.append(["total", *[""] * (len(names) - 1), *_figures(found.totals)])
-    print_table(
-        columns,
-        rows,
-        title=f"{found.since} to {found.until}"
-        + ("" if found.as_of is None else f", as of {found.as_of:%Y-%m-%d %H:%M:%S} UTC"),
-        empty=f"No results from {found.since} to {found.until}. Run `adjoin sync`, or ask for other days.",
+def _conditions(
+    where: list[str], platforms: list[str], accounts: list[str], campaigns: list[str]
+) -> tuple[Condition, ...]:
+    from adjoin.analytics.addresses import condition_of
+    from adjoin.analytics.report import conditions
+
+    named = conditions(platforms=platforms or None, accounts=accounts or None, campaign_ids=campaigns or None)
+    return (*named, *(condition_of(text, of="--where") for text in where))
+
+
+def _is_usual(by: list[str]) -> bool:
+    """Say whether a report is one of those that have a shape of their own, which scripts rely on."""
+    from typing import get_args
+
+    from adjoin.analytics.report import By
+
+    return len(by) < 2 and all(one in get_args(By) for one in by)
+
+
+def _question(
+    *,
+    since: date,
+    until: date,
+    by: list[str],
+    metrics: list[str],
+    where: tuple[Condition, ...],
+    compare: ComparedWith | None,
+    currency: str,
+    order_by: list[str],
+    limit: int,
+) -> Question:
+    from adjoin.analytics.report import METRICS
+    from adjoin.analytics.v1 import Compare, Question
+    from adjoin.errors import BadInput
+
+    if _TOTAL in by and len(by) > 1:
+        raise BadInput("--by total is one row for everything; it goes with no other --by")
+    return Question(
+        since=since,
+        until=until,
+        metrics=tuple(metrics) or METRICS,
+        dimensions=() if by == [_TOTAL] else tuple(by or ["platform"]),
+        where=where,
+        compare=Compare.NOTHING if compare is None else Compare(compare.value.replace("-", " ")),
+        currency=currency.upper() or None,
+        order_by=tuple(order_by),
+        limit=limit or None,
     )
-    for note in found.notes:
-        say(f"note: {note}")
 
 
-def _print_csv(found: Report, by: By) -> None:
-    import csv
+def _usual(
+    place: Place,
+    *,
+    since: date,
+    until: date,
+    by: str,
+    where: tuple[Condition, ...],
+    currency: str,
+    as_of: datetime | None,
+    form: str,
+) -> None:
+    from adjoin.analytics.report import report as make
+    from adjoin.cli._figures import figures_of
+    from adjoin.cli._report_output import print_report_csv, print_report_table
 
-    keys = (*_MORE_IDS.get(by.value, ("account_id",)), *_NAMES[by.value])
-    figures = (
-        "currency",
-        "cost_micros",
-        "impressions",
-        "clicks",
-        "conversions",
-        "conversion_value_micros",
-        "cpa_micros",
-        "roas",
-        "ctr",
-    )
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow([*keys, *figures])
-    for row in found.rows:
-        writer.writerow([_harmless(row.get(name)) for name in (*keys, *figures)])
-
-
-def _harmless(value: Any) -> Any:
-    """Keep a spreadsheet from taking a name for a formula."""
-    if isinstance(value, str) and value[:1] in {"=", "+", "-", "@", "\t", "\r"}:
-        return f"'{value}"
-    return value
-
-
-def _figures(row: dict[str, Any]) -> list[str]:
-    by_currency = row.get("by_currency")
-    if by_currency:
-        spend = " + ".join(amount(one["cost_micros"], one["currency"]) for one in by_currency)
+    with figures_of(place, as_of=as_of) as figures:
+        found = make(
+            figures.ask,
+            since=since,
+            until=until,
+            by=by,
+            where=where,
+            currency=currency.upper() or None,
+            as_of=as_of,
+        )
+    if form == "--json":
+        sys.stdout.write(found.to_json().decode() + "\n")
+    elif form == "--csv":
+        print_report_csv(found)
     else:
-        spend = amount(row["cost_micros"], row["currency"])
-    roas = row["roas"]
-    return [
-        spend,
-        _number(row["impressions"]),
-        _number(row["clicks"]),
-        _number(row["conversions"]),
-        amount(row["cpa_micros"], row["currency"]),
-        "–" if roas is None else f"{roas:.2f}",
-    ]
+        print_report_table(found)
 
 
-def _number(value: Any) -> str:
-    return "–" if value is None else f"{value:,}"
+def _answer(place: Place, question: Question, *, as_of: datetime | None, form: str, file: Path | None) -> None:
+    from adjoin.analytics.files import Export, FileKind
+    from adjoin.cli._answer_output import print_answer_csv, print_answer_json, print_answer_table, save_answer
+    from adjoin.cli._figures import figures_of
 
-
-def _text(value: Any) -> str:
-    return "–" if value is None else str(value)
+    with figures_of(place, as_of=as_of) as figures:
+        export = Export(
+            answer=figures.ask(question),
+            definitions=figures.definitions(),
+            made_at=place.now,
+            as_of=as_of,
+        )
+    if file is not None:
+        save_answer(export, FileKind(form.removeprefix("--")), file)
+    elif form == "--json":
+        print_answer_json(export)
+    elif form == "--csv":
+        print_answer_csv(export)
+    else:
+        print_answer_table(export)
