@@ -51,6 +51,7 @@ install: .venv/installed
 	@echo "installing the pinned packages into .venv"
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(MEMBERS:%=-e %)
+	@$(BIN)/python -m compileall -q $(MEMBERS:%=%src)
 	@touch $@
 
 $(BIN)/uv:

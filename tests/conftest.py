@@ -14,10 +14,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import structlog
+
+if TYPE_CHECKING:
+    from .whole_advertiser import Synced
 
 ROOT = Path(__file__).resolve().parents[1]
 REAL_FIGURES = Path(os.environ.get("ADJOIN_REALDATA", ROOT.parent / "shared" / "data")) / "meta_ads_real.csv"
@@ -151,6 +154,16 @@ def synced_home(tmp_path_factory: pytest.TempPathFactory, small_world: str) -> P
     installation.run("connect", "meta", "--sandbox", small_world)
     installation.run("sync")
     return home
+
+
+@pytest.fixture(scope="session")
+def synced_everywhere(tmp_path_factory: pytest.TempPathFactory) -> Synced:
+    """One small advertiser, connected and synced on all platforms. Read it, do not change it."""
+    from .whole_advertiser import sync_everywhere
+
+    home = tmp_path_factory.mktemp("everywhere") / "home"
+    home.mkdir()
+    return sync_everywhere(home)
 
 
 @pytest.fixture

@@ -81,3 +81,32 @@ def test_the_gate_knows_everybody() -> None:
     """By one query at most, and none for what they may do."""
     figures = _run("gate.py", "--sessions", "40", "--requests", "40", "--limit", "1e9")
     assert set(figures) == {"session asked", "session known", "gate asked", "gate known"}
+
+
+def test_the_metric_layer_answers_as_duckdb_does() -> None:
+    """The four questions of a dashboard, over files of which some are packed."""
+    found = _run("queries.py", "--accounts", "4", "--campaigns", "3", "--ads", "9", "--days", "180", "--repeat", "1")
+    assert found["wrong"] == []
+    assert {name: one["rows"] for name, one in found["queries"].items()} == {
+        "daily": 4 * 90,
+        "top50": 4 * 3,
+        "ads": 3 * 90,
+        "roas": 4 * 7,
+    }
+
+
+def test_tabs_of_the_dashboard_are_shown_the_same_figures() -> None:
+    """Ten at once, and some that think between two runs."""
+    arguments = ("--accounts", "4", "--campaigns", "2", "--days", "40", "--rounds", "1", "--tabs", "11")
+    found = _run("dashboard.py", *arguments, "--think", "0.2", "--seconds", "0.5")
+    assert found["wrong"] == []
+    assert found["runs"] >= 11
+    assert found["rerun_cpu_ms"] > 0
+
+
+def test_a_large_workspace_is_searched_and_sorted() -> None:
+    """A search finds its campaign and no other."""
+    found = _run("large.py", "--accounts", "6", "--campaigns", "4", "--days", "8", "--repeat", "1")
+    assert found["wrong"] == []
+    assert found["campaigns"] == 24
+    assert found["search"]["seconds"] > 0

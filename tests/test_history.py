@@ -7,23 +7,26 @@ import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlmodel import col, select
 
+from adjoin.analytics.context import WorkspaceContext
+from adjoin.analytics.report import report
 from adjoin.cli.reporting import parse_instant
 from adjoin.db.models import DEFAULT_WORKSPACE, Connection, FactFile
 from adjoin.facts.compact import compact
 from adjoin.facts.history import restated
 from adjoin.facts.query import FactQuery
-from adjoin.facts.report import report
 from adjoin.facts.verify import verify
 from adjoin.kernel import Kernel
 from adjoin.testing.house import House
 from adjoin.testing.server import running, sandbox_app
 from adjoin.testing.world import Presence, World
+from adjoin_analytics import Analyst
 from adjoin_meta import plugin
 
 METRICS = ("impressions", "clicks", "cost_micros", "conversions", "conversion_value_micros")
@@ -68,6 +71,13 @@ def query(house: House, as_of: datetime | None = None) -> FactQuery:
     return FactQuery(house.store, house.facts, DEFAULT_WORKSPACE, as_of=as_of)
 
 
+def by_day(house: House, as_of: datetime) -> list[dict[str, Any]]:
+    """The days of a report as of an instant."""
+    with query(house, as_of) as facts:
+        place = WorkspaceContext(house.store.scoped(DEFAULT_WORKSPACE, None), facts, {}, house.clock)
+        return list(report(partial(Analyst().ask, place), since=SINCE, until=UNTIL, by="day").rows)
+
+
 def committed(house: House) -> list[datetime]:
     """The instants at which a version of the days became current, which is a little after each sync began."""
     with house.store.read() as session:
@@ -81,13 +91,11 @@ class TestAgainstTheWorld:
         house, presence = synced
         seen = []
         for at, until in zip(SYNCS, (*SYNCS[1:], SYNCS[-1] + timedelta(days=9)), strict=True):
-            with query(house, until - timedelta(hours=1)) as then:
-                rows = report(then, since=SINCE, until=UNTIL, by="day").rows
+            rows = by_day(house, until - timedelta(hours=1))
             seen.append({row["date"]: {name: row[name] for name in METRICS} for row in rows})
             assert seen[-1] == truth(presence, kept(house), at)
         assert len({repr(one) for one in seen}) > 2, "the world has restated nothing"
-        with query(house, SYNCS[0] - timedelta(hours=1)) as before:
-            assert report(before, since=SINCE, until=UNTIL, by="day").rows == []
+        assert by_day(house, SYNCS[0] - timedelta(hours=1)) == []
 
     def test_restated_figures_are_those_of_the_world(self, synced: tuple[House, Presence]) -> None:
         """First value, every step, the current value and the times agree with what the platform showed in turn."""

@@ -2,40 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
-import importlib.resources
 import io
 import json
-import logging
 import os
 import zipfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from decimal import ROUND_HALF_EVEN, Decimal, localcontext
+from datetime import date, timedelta
+from decimal import ROUND_HALF_EVEN, Decimal
 from pathlib import Path
 from typing import Any
 
+import httpx
+import pyarrow.parquet as pq
 import pytest
-import structlog
-from sqlmodel import col, select
+from sqlmodel import select
+from starlette.applications import Starlette
 
-from adjoin.ads import v2
 from adjoin.ads.v2 import AccountStatus, Status
+from adjoin.analytics import v1 as analytics
 from adjoin.cli._output import amount
-from adjoin.cli._place import Place
-from adjoin.cli.connecting import connect_platform
-from adjoin.cli.syncing import sync_connections
 from adjoin.clock import ManualClock
 from adjoin.db import Store
-from adjoin.db.models import Account, Coverage, RunState
-from adjoin.runtime import Runtime
-from adjoin.secrets import Keyring
+from adjoin.db.models import Coverage
 from adjoin.settings import Settings
-from adjoin.testing.server import running, sandbox_app
-from adjoin.testing.world import Presence, World, WorldObject
+from adjoin.testing.world import Presence, WorldObject
 from adjoin_dashboard.context import Context, make_context
+from adjoin_dashboard.door.report_exports import export_url, routes
+from adjoin_dashboard.door.visitor import SCOPE_KEY, Visit
 from adjoin_dashboard.host import open_host
 from adjoin_dashboard.overview.accounts import quiet_accounts
 from adjoin_dashboard.overview.model import Period
@@ -43,11 +39,8 @@ from adjoin_dashboard.overview.source import Question, load
 from adjoin_dashboard.overview.status import load_accounts
 from adjoin_dashboard.testing import sign_in
 
-PLATFORMS = ("google", "linkedin", "meta", "microsoft")
+from .whole_advertiser import COUNTS, MONEY, PLATFORMS, TODAY, Bank, Row, Synced, added
 
-#: Three weeks with a change to summer time, weekends, and two holidays of the bank: Good Friday and Easter Monday.
-TODAY = date(2026, 4, 12)
-HISTORY = 20
 FIRST, LAST = date(2026, 3, 22), date(2026, 4, 13)
 DAYS = ("--from", str(FIRST), "--to", str(LAST))
 
@@ -63,62 +56,6 @@ GRAINS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "keyword": (("platform", "account_id", "campaign_id", "ad_group_id", "keyword_id"), "keyword_daily"),
     "search_term": (("platform", "account_id", "campaign_id", "ad_group_id", "search_term"), "search_term_daily"),
 }
-MONEY = ("cost_micros", "conversion_value_micros")
-COUNTS = ("impressions", "clicks", "conversions")
-
-Row = dict[str, Any]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Synced:
-    """A home with one advertiser on four platforms, and the world that it was synced from."""
-
-    home: Path
-    world: World
-    unreadable: frozenset[str]
-
-    def truth(self, dataset: str) -> list[Row]:
-        """The truth of the readable accounts since their history begins, with platform and currency."""
-        rows = []
-        for platform in PLATFORMS:
-            presence = self.world.on(platform)
-            if dataset not in presence.datasets:
-                continue
-            for account in presence.accounts:
-                if account.id in self.unreadable:
-                    continue
-                since = presence.today(account.id) - timedelta(days=HISTORY)
-                known = presence.truth(dataset, account_id=account.id, since=since).to_pylist()
-                rows += [row | {"platform": platform, "currency": account.currency} for row in known]
-        return rows
-
-
-@pytest.fixture(scope="module")
-def synced_everywhere(tmp_path_factory: pytest.TempPathFactory) -> Synced:
-    """One small advertiser, connected and synced on all platforms. Read it, do not change it."""
-    home = tmp_path_factory.mktemp("reports") / "home"
-    home.mkdir()
-    settings = Settings(home=home, history_days=HISTORY)
-    with Store.open(settings.database, check_schema=False) as store:
-        store.initialise(now=datetime(2026, 1, 1, tzinfo=UTC))
-    Keyring.create_file(settings.key_file)
-    world = World.generate(seed=7, today=TODAY, scale=0.02, days=HISTORY + 6, fractional=True)
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    try:
-        with Runtime(settings, clock=ManualClock(world.now), environ={}) as runtime:
-            sandbox = runtime.kernel.hook(v2.Ads.sandbox)
-            apps = {platform: sandbox.one(platform, world=world) for platform in PLATFORMS}
-            with running(sandbox_app(apps, world)) as base:
-                for platform in PLATFORMS:
-                    connect_platform(Place.of_operator(runtime), platform, sandbox=base)
-                for run, connection in sync_connections(Place.of_operator(runtime), quiet=True):
-                    assert (run.state, run.error) == (RunState.SUCCEEDED, None), connection.platform
-            with runtime.store.read() as session:
-                accounts = session.exec(select(Account).where(col(Account.readable).is_(False))).all()
-                unreadable = frozenset(account.id for account in accounts)
-    finally:
-        structlog.reset_defaults()
-    return Synced(home=home, world=world, unreadable=unreadable)
 
 
 @pytest.fixture
@@ -132,21 +69,6 @@ def asked(adjoin: Callable[..., Any], synced_everywhere: Synced, monkeypatch: py
         return json.loads(answer.out, parse_float=Decimal)
 
     return report
-
-
-def added(rows: Iterable[Row], keys: Sequence[str]) -> dict[tuple[Any, ...], Row]:
-    """Add up rows by hand: the counts of each key, and its amounts in each currency."""
-    sums: dict[tuple[Any, ...], Row] = {}
-    for row in rows:
-        key = tuple(str(row[name]) for name in keys)
-        into = sums.setdefault(key, {"amounts": {}, **dict.fromkeys(COUNTS, 0)})
-        for name in COUNTS:
-            into[name] += row[name]
-        amounts = into["amounts"].setdefault(row["currency"], dict.fromkeys(MONEY))
-        for name in MONEY:
-            if row[name] is not None:
-                amounts[name] = (amounts[name] or 0) + row[name]
-    return sums
 
 
 def by_action(rows: Iterable[Row], keys: Sequence[str]) -> dict[tuple[Any, ...], dict[str, Decimal]]:
@@ -401,53 +323,6 @@ class TestMixedCurrencies:
         assert f"note: {self.NOTE}" in " ".join((shown.out + shown.err).split())
 
 
-def bank_rates() -> dict[date, dict[str, Decimal]]:
-    """The reference rates, read from the file that ships with the package: units of each currency for one euro."""
-    packed = importlib.resources.files("currency_converter").joinpath("eurofxref-hist.zip")
-    with packed.open("rb") as file, zipfile.ZipFile(file) as archive:
-        text = archive.read(archive.namelist()[0]).decode()
-    lines = csv.DictReader(io.StringIO(text))
-    return {
-        date.fromisoformat(line["Date"]): {name: Decimal(line[name]) for name in ("USD", "JPY", "GBP")}
-        for line in lines
-        if line["Date"] >= "2026-01"
-    }
-
-
-class Bank:
-    """Conversion by hand: each key's sum of a day and currency, rounded half to even to whole micros."""
-
-    def __init__(self) -> None:
-        self._rates = bank_rates()
-
-    def rated(self, day: date) -> date:
-        """The day whose rate counts: the day itself, or the last before that has one."""
-        while day not in self._rates:
-            day -= timedelta(days=1)
-        return day
-
-    def exact(self, micros: int, currency: str, target: str, day: date) -> int:
-        if currency == target:
-            return micros
-        per_euro = {"EUR": Decimal(1), **self._rates[self.rated(day)]}
-        with localcontext(prec=60):
-            return int((micros * per_euro[target] / per_euro[currency]).to_integral_value(ROUND_HALF_EVEN))
-
-    def converted(self, rows: Iterable[Row], keys: Sequence[str], target: str) -> list[Row]:
-        """One row per key, day and currency of the truth, with amounts in the target."""
-        days = added(rows, (*keys, "date", "currency"))
-        return [
-            dict(zip(keys, key, strict=False))
-            | {name: sums[name] for name in COUNTS}
-            | {
-                name: None if amount is None else self.exact(amount, key[-1], target, date.fromisoformat(key[-2]))
-                for name, amount in sums["amounts"][key[-1]].items()
-            }
-            | {"currency": target}
-            for key, sums in days.items()
-        ]
-
-
 @pytest.fixture(scope="module")
 def bank() -> Bank:
     return Bank()
@@ -541,6 +416,122 @@ class TestForms:
         assert sorted(words, key=heading.index) == words
 
 
+class TestMetricLayer:
+    """Metrics, dimensions, conditions and comparisons that are named, printed and as files."""
+
+    @pytest.fixture(autouse=True)
+    def _home(self, adjoin: Any, synced_everywhere: Synced, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(os.environ, "ADJOIN_HOME", str(synced_everywhere.home))
+
+    def test_a_file_holds_the_truth(self, adjoin: Any, synced_everywhere: Synced, bank: Bank, tmp_path: Path) -> None:
+        """Each campaign's days, converted, to the last micro."""
+        file = tmp_path / "campaigns.parquet"
+        options = ("--by", "campaign", "--by", "day", "--metric", "cost", "--metric", "clicks", "--currency", "eur")
+        answer = adjoin("report", *DAYS, *options, "--parquet", str(file))
+        assert answer.code == 0, answer.err
+        keys = ("platform", "account_id", "campaign_id", "date")
+        expected = added(bank.converted(synced_everywhere.truth("campaign_daily"), keys, "EUR"), keys)
+        table = pq.read_table(file)
+        rows = {
+            (row["platform"], row["account_id"], row["campaign_id"], str(row["day"])): row for row in table.to_pylist()
+        }
+        assert f"{len(expected):,} rows written to {file}" in answer.err
+        assert rows.keys() == expected.keys()
+        for key, row in rows.items():
+            micros = expected[key]["amounts"]["EUR"]["cost_micros"]
+            assert (row["cost"], row["clicks"]) == (Decimal(micros).scaleb(-6), expected[key]["clicks"])
+            assert row["currency"] == "EUR"
+        assert b"by=campaign,day" in table.schema.metadata[b"adjoin.question"]
+
+    def test_a_workbook_and_csv_have_the_same_rows(self, adjoin: Any, tmp_path: Path) -> None:
+        """By platform and week, with the usual metrics."""
+        options = ("--by", "platform", "--by", "week", "--currency", "EUR", "--order-by", "week")
+        printed = adjoin("report", *DAYS, *options, "--csv")
+        lines = list(csv.DictReader(io.StringIO(printed.out)))
+        assert adjoin("report", *DAYS, *options, "--xlsx", str(tmp_path / "a.xlsx")).code == 0
+        with zipfile.ZipFile(tmp_path / "a.xlsx") as archive:
+            sheet = archive.read("xl/worksheets/sheet1.xml").decode()
+        assert sheet.count("<row ") == len(lines) + 1 == len(PLATFORMS) * 3 + 1
+        assert list(lines[0]) == [
+            *("platform", "week", "currency", "cost", "impressions", "clicks", "ctr", "conversions"),
+            *("conversion_value", "cpa", "roas"),
+        ]
+        assert [line["week"] for line in lines] == sorted(line["week"] for line in lines)
+        assert sum(f">{line['clicks']}<" in sheet for line in lines) == len(lines)
+
+    def test_what_is_compared_are_the_days_before(self, adjoin: Any, synced_everywhere: Synced) -> None:
+        """A week beside the one before it, by account and in its own currency."""
+        days = ("--from", "2026-04-02", "--to", "2026-04-08")
+        options = ("--by", "account", "--metric", "cost", "--compare", "previous-period", "--json")
+        found = json.loads(adjoin("report", *days, *options).out, parse_float=Decimal)
+        assert found["compared"] == {"since": "2026-03-26", "until": "2026-04-01"}
+        truth = synced_everywhere.truth("account_daily")
+        for name, since, until in (
+            ("cost", date(2026, 4, 2), date(2026, 4, 8)),
+            ("cost.before", date(2026, 3, 26), date(2026, 4, 1)),
+        ):
+            expected = added([row for row in truth if since <= row["date"] <= until], ("platform", "account_id"))
+            shown = {(row["platform"], row["account_id"]): row for row in found["rows"]}
+            for key, sums in expected.items():
+                ((currency, amounts),) = sums["amounts"].items()
+                assert shown[key]["currency"] == currency
+                assert shown[key][name] == Decimal(amounts["cost_micros"]).scaleb(-6)
+        shown = adjoin("report", *days, *options[:-1])
+        assert "compared with 2026-03-26 to 2026-04-01" in shown.out
+
+    def test_conditions_order_and_limit(self, adjoin: Any, synced_everywhere: Synced) -> None:
+        """What is left is ordered and cut; the totals are of all that is left."""
+        platforms = ("google", "meta")
+        options = ("--by", "campaign", "--metric", "clicks", "--where", f"platform={','.join(platforms)}")
+        found = adjoin("report", *DAYS, *options, "--order-by", "-clicks", "--limit", "3", "--json").json
+        truth = [row for row in synced_everywhere.truth("campaign_daily") if row["platform"] in platforms]
+        campaigns = added(truth, ("platform", "account_id", "campaign_id"))
+        counts = sorted((one["clicks"] for one in campaigns.values()), reverse=True)
+        assert [row["clicks"] for row in found["rows"]] == counts[:3]
+        assert (found["total_rows"], found["totals"]["clicks"]) == (len(campaigns), sum(counts))
+        name = found["rows"][0]["campaign"]
+        part = f"campaign~{name[:4].upper()}".replace(",", "\\,")
+        named = adjoin("report", *DAYS, *options, "--where", part, "--json").json["rows"]
+        assert name in {row["campaign"] for row in named}
+        assert all(name[:4].casefold() in row["campaign"].casefold() for row in named)
+
+    def test_everything_that_is_listed_can_be_asked_for(self, adjoin: Any) -> None:
+        """`adjoin metrics` names them with formula and unit."""
+        listed = adjoin("metrics", "--json").json
+        metrics = {one["name"]: one for one in listed["metrics"]}
+        assert metrics["roas"]["unit"] == "multiple"
+        assert metrics["ctr"]["formula"] == "clicks / impressions"
+        assert {"platform", "campaign", "day", "weekday"} <= {one["name"] for one in listed["dimensions"]}
+        asked = [part for name in metrics for part in ("--metric", name)]
+        (row,) = adjoin("report", *DAYS, "--by", "total", *asked, "--currency", "EUR", "--json").json["rows"]
+        assert set(metrics) <= set(row)
+        shown = adjoin("metrics")
+        assert "clicks / impressions" in shown.out
+        assert "search_term" in shown.out
+
+    @pytest.mark.parametrize(
+        ("options", "said"),
+        [
+            (("--metric", "glory"), "glory"),
+            (("--by", "moon"), "moon"),
+            (("--by", "ad", "--by", "keyword"), "keyword"),
+            (("--where", "platform"), "--where='platform' is no condition"),
+            (("--where", "platform=bing"), "bing"),
+            (("--by", "total", "--by", "day"), "--by total is one row for everything"),
+            (("--json", "--xlsx", "a.xlsx"), "--json and --xlsx exclude each other"),
+            (("--metric", "cost", "--order-by", "shine"), "shine"),
+            (("--xlsx", "nowhere/a.xlsx"), "the file nowhere/a.xlsx cannot be written"),
+            (("--restated", "--metric", "cost"), "not with --metric"),
+        ],
+    )
+    def test_what_cannot_be_asked(self, adjoin: Any, options: tuple[str, ...], said: str) -> None:
+        """One line that names it, and nothing printed."""
+        answer = adjoin("report", *DAYS, *options)
+        assert (answer.code, answer.out) == (2, "")
+        assert said in answer.err
+        assert len(answer.err.splitlines()) == 1
+
+
 class TestDashboard:
     """The Overview of the same home."""
 
@@ -571,7 +562,7 @@ class TestDashboard:
             convert=True,
             write=context.write,
         )
-        overview = load(question, context.facts).overview
+        overview = load(question, context.ask, context.store).overview
         for keys, groups in ((("platform",), overview.platforms), (("platform", "account_id"), overview.accounts)):
             expected = added(bank.converted(truth, keys, currency), keys)
             assert len(groups) == len(expected)
@@ -579,6 +570,37 @@ class TestDashboard:
                 sums = expected[tuple(getattr(group, key) for key in keys)]
                 assert {name: getattr(group.figures, name) for name in COUNTS} == {name: sums[name] for name in COUNTS}
                 assert {name: getattr(group.figures, name) for name in MONEY} == sums["amounts"][currency]
+
+    def test_what_is_downloaded_is_what_the_page_shows(self, context: Context, synced_everywhere: Synced) -> None:
+        """The file of a question by its address: the answer that a page gets, which is the truth."""
+        question = analytics.Question(
+            since=FIRST, until=LAST, metrics=("clicks", "cost", "cpa"), dimensions=("account",), currency="EUR"
+        )
+        shown = context.ask(question)
+
+        async def gate(scope: Any, receive: Any, send: Any) -> None:
+            visit = Visit(address="192.0.2.1", secure=False, now=context.now(), signed_in=context.signed_in)
+            await Starlette(routes=routes(context.host))(scope | {SCOPE_KEY: visit}, receive, send)
+
+        async def download() -> httpx.Response:
+            async with httpx.AsyncClient(
+                transport=httpx.ASGITransport(app=gate), base_url="http://127.0.0.1"
+            ) as client:
+                return await client.get(export_url(context.workspace_id, question, "csv"))
+
+        answer = asyncio.run(download())
+        lines = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
+        rows = shown.rows.to_pylist()
+        clicks = added(synced_everywhere.truth("account_daily"), ("platform", "account_id"))
+        assert len(lines) == len(rows) == len(clicks)
+        for line, row in zip(lines, rows, strict=True):
+            assert [line[name] for name in ("platform", "account_id", "account", "currency")] == [
+                *(row[name] for name in ("platform", "account_id", "account")),
+                "EUR",
+            ]
+            assert int(line["clicks"]) == row["clicks"] == clicks[row["platform"], row["account_id"]]["clicks"]
+            for name in ("cost", "cpa"):
+                assert line[name] == ("" if row[name] is None else f"{Decimal(row[name]).scaleb(-6).normalize():f}")
 
     def test_accounts_without_figures_are_told_by_platform(self, context: Context, synced_everywhere: Synced) -> None:
         """Google's managers and its cancelled account are not read; elsewhere the closed one had results, or not."""

@@ -43,13 +43,25 @@ NAMES = (
     "email", "enrollment", "error", "factor", "id", "kind", "label", "locale", "name", "new", "new_password", "next",
     "number_format", "page", "password", "picture_url", "place", "proof", "purpose", "session", "shown", "state",
     "sync", "tick", "time_zone", "token", "what", "when", "where", "who", "workspace",
+    "ad", "platform",
+    "by", "compare", "compared", "currency", "from", "having", "limit", "metrics", "offset", "order", "search", "to",
 )  # fmt: skip
 
 #: What leads further into an endpoint than odd texts do.
 CHOICES: dict[str, tuple[str, ...]] = {
     "do": ("one", "others", "export", "delete", "enroll", "activate", "codes", "remove", "password", "email", "accept",
            "join", "forget"),
-    "where": ("here", "everywhere"),
+    "where": ("here", "everywhere", "account=act_zqvictim", "campaign~a\\,b", "platform!=meta"),
+    "from": ("2026-03-01", "2026-02-30"),
+    "to": ("2026-03-31",),
+    "metrics": ("cost", "cost,roas", "nothing"),
+    "by": ("campaign", "day,platform", "nothing"),
+    "having": ("cost=1..2", "cost=..0.5"),
+    "compare": ("previous-period", "previous-year"),
+    "compared": ("2025-03-01..2025-03-31",),
+    "currency": ("EUR", "JPY", "XXX"),
+    "order": ("-cost", "campaign_id"),
+    "limit": ("1",),
     "purpose": ("sign-in", "link", "again"),
     "place": ("platform", "same", "sandbox"),
     "code": ("123456",),

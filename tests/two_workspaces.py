@@ -15,11 +15,13 @@ import sqlalchemy as sa
 from sqlmodel import AutoString
 
 from adjoin.access.sessions import Issued
+from adjoin.analytics.v1 import Good, Unit
 from adjoin.db import Store
 from adjoin.db.columns import Instant
 from adjoin.db.models import DEFAULT_WORKSPACE, Base, RunState
 from adjoin.db.tenancy import Tenancy, tenancy_of
 from adjoin.testing.tenants import row_of
+from adjoin_analytics.tables import StoredMetric
 from adjoin_auth.local.hashing import Argon2
 from adjoin_auth.local.tables import Account, SecondFactor
 from adjoin_dashboard.testing import KnownAccount, KnownDay, make_store, sign_in
@@ -80,6 +82,7 @@ def plant(home: Path) -> tuple[Tenant, Tenant]:
         account = KnownAccount(platform=PLATFORM, account_id=f"act_{word}", name=f"{word} shop", days=_days())
         with make_store(home, [account], now=NOW - timedelta(hours=1), workspace_id=workspace_id) as store:
             _fill(store, workspace_id, word)
+            _define(store, workspace_id, word)
             issued = sign_in(store, now=NOW, email=f"{word}@example.com", workspace_id=workspace_id)
             tenant = Tenant(workspace_id, word, issued)
             _give_account(store, tenant)
@@ -105,6 +108,21 @@ class Rows:
                 rows = {repr(tuple(row)) for row in session.connection().execute(sa.select(table))}
                 found[name] = {row for row in rows if any(mark in row for mark in marks)}
         return found
+
+
+def _define(store: Store, workspace_id: str, word: str) -> None:
+    """Make a metric of the workspace's own."""
+    with store.write() as session:
+        session.add(
+            StoredMetric(
+                workspace_id=workspace_id,
+                name=f"{word}_metric",
+                title=f"{word} metric",
+                unit=Unit.COUNT,
+                formula="clicks",
+                good=Good.NEITHER,
+            )
+        )
 
 
 def _give_account(store: Store, tenant: Tenant) -> None:

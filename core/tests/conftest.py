@@ -26,6 +26,7 @@ from adjoin.facts.commit import Replacement, Target, replace_month, swap
 from adjoin.facts.layout import months
 from adjoin.facts.store import FactStore
 from adjoin.testing.storage import Storage, object_storage
+from adjoin.testing.stores import initialise, postgres_template
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -54,15 +55,44 @@ def postgres_server() -> Iterator[str]:
     server.cleanup()
 
 
+class PostgresDatabase:
+    """One database of a test's own, made by whoever asks for it first: empty, or with core's tables."""
+
+    def __init__(self, server: str) -> None:
+        self._server = server
+        self._name = f"test_{uuid4().hex}"
+        self._made = False
+        self.url = sa.make_url(server).set(database=self._name).render_as_string(hide_password=False)
+
+    def make(self, *, tables: bool) -> str:
+        """Make it where it is not there yet; return its URL."""
+        if not self._made:
+            template = f'TEMPLATE "{postgres_template(self._server)}"' if tables else ""
+            self._execute(f'CREATE DATABASE "{self._name}" {template}')
+            self._made = True
+        return self.url
+
+    def drop(self) -> None:
+        if self._made:
+            self._execute(f'DROP DATABASE "{self._name}" WITH (FORCE)')
+
+    def _execute(self, statement: str) -> None:
+        with psycopg.connect(self._server, autocommit=True) as connection:
+            connection.execute(statement)
+
+
 @pytest.fixture
-def postgres_url(postgres_server: str) -> Iterator[str]:
-    """The URL of a fresh, empty database."""
-    name = f"test_{uuid4().hex}"
-    with psycopg.connect(postgres_server, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
-    yield sa.make_url(postgres_server).set(database=name).render_as_string(hide_password=False)
-    with psycopg.connect(postgres_server, autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+def postgres_database(postgres_server: str) -> Iterator[PostgresDatabase]:
+    """A name on the server, for a database that is not there yet."""
+    database = PostgresDatabase(postgres_server)
+    yield database
+    database.drop()
+
+
+@pytest.fixture
+def postgres_url(postgres_database: PostgresDatabase) -> str:
+    """The URL of a fresh database: empty, unless the test asked for `postgres_store` before."""
+    return postgres_database.make(tables=False)
 
 
 @pytest.fixture
@@ -116,14 +146,14 @@ def store_url(request: pytest.FixtureRequest) -> str:
 def sqlite_store(sqlite_url: str) -> Iterator[Store]:
     """An initialised store on SQLite."""
     with Store.open(sqlite_url, check_schema=False) as store:
-        store.initialise(now=NOW)
+        initialise(store, now=NOW)
         yield store
 
 
 @pytest.fixture
-def postgres_store(postgres_url: str) -> Iterator[Store]:
+def postgres_store(postgres_database: PostgresDatabase) -> Iterator[Store]:
     """An initialised store on PostgreSQL."""
-    with Store.open(postgres_url, check_schema=False) as store:
+    with Store.open(postgres_database.make(tables=True), check_schema=False) as store:
         store.initialise(now=NOW)
         yield store
 

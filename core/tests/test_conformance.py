@@ -167,6 +167,16 @@ LIES: list[tuple[str, str, Honest]] = [
     ("test_there_is_a_way_to_authorise", "nobody can connect", described(auth=v2.Auth(methods=()))),
     ("test_limits_are_positive", "nothing would ever", described(max_concurrency=0)),
     ("test_limits_are_positive", "lets through", described(limits=(v2.RateLimit(scope="app", per_second=0),))),
+    (
+        "test_links_to_the_manager_can_be_filled",
+        "manager.ad: 'http://x.example/{ad}' is no https address",
+        described(manager=v2.ManagerLinks(ad="http://x.example/{ad}")),
+    ),
+    (
+        "test_links_to_the_manager_can_be_filled",
+        "none of {account}",
+        described(manager=v2.ManagerLinks(account="https://x.example/{account}/{campaign}")),
+    ),
     ("test_known_gaps_are_pairs_of_datasets", "finer<coarser", described(known_gaps={"ads": "because"})),
     (
         "test_the_hooks_for_oauth_are_there_where_it_is_offered_and_only_there",

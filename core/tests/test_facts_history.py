@@ -18,7 +18,6 @@ from adjoin.db.models import FactFile
 from adjoin.errors import BadInput, StoreDamaged, UnknownName
 from adjoin.facts.history import Moved, restated
 from adjoin.facts.query import AccountKey, FactQuery
-from adjoin.facts.report import report
 from adjoin.facts.retention import clean
 from adjoin.facts.store import FactStore
 
@@ -82,15 +81,6 @@ class TestAsOf:
         assert found == [1, 1, 1, 3, 3, 4]
         assert all(row.superseded_at is None or row.superseded_at >= row.created_at for row in versions(store))
 
-    def test_a_report(self, put_facts: Any, opened: Open) -> None:
-        """Reports answer as of then and say so."""
-        put_facts("account_daily", on(1, clicks=1, cost_micros=10), days=MARCH, now=at(0))
-        put_facts("account_daily", on(1, clicks=2, cost_micros=30), days=MARCH, now=at(1))
-        with opened(at(0.5)) as query:
-            found = report(query, since=SINCE, until=UNTIL, by="account")
-        assert (found.totals["clicks"], found.totals["cost_micros"], found.as_of) == (1, 10, at(0.5))
-        assert json.loads(found.to_json())["as_of"] == "2026-03-10T06:30:00Z"
-
     def test_the_dataset_that_answered_then(self, put_facts: Any, opened: Open) -> None:
         """A coarse dataset that was read later than a finer one does not hide what there was."""
         put_facts(
@@ -102,7 +92,8 @@ class TestAsOf:
         for hours in (0, 1, 2):
             with opened(at(hours)) as query:
                 chosen.append(query.coarsest([], SINCE, UNTIL))
-                assert report(query, since=SINCE, until=UNTIL, by="total").totals["clicks"] == 7
+                (dataset,) = chosen[-1]
+                assert sum(clicks(query, dataset).values()) == 7
         account = [AccountKey("meta", "act_1")]
         assert chosen == [{"campaign_daily": account}, {"campaign_daily": account}, {"account_daily": account}]
 
@@ -236,6 +227,17 @@ class TestRestated:
             assert asked(platforms=["google"]) == [("google", "act_1", 1)]
             assert asked(accounts=["act_2"]) == [("meta", "act_2", 1)]
             assert asked(accounts=[AccountKey("meta", "act_1")], until=date(2026, 3, 4)) == [("meta", "act_1", 1)]
+
+    def test_days_that_have_not_moved(self, put_facts: Any, opened: Open) -> None:
+        """They are there when they are asked for, also of a month with one version."""
+        put_facts("account_daily", on(1, clicks=1), on(2, clicks=7), days=MARCH, now=at(0))
+        put_facts("account_daily", on(1, clicks=3), on(2, clicks=7), days=MARCH, now=at(1))
+        april = (date(2026, 4, 1), date(2026, 4, 30))
+        put_facts("account_daily", {"date": april[0], "clicks": 9}, days=april, now=at(0))
+        with opened(None) as query:
+            found = restated(query, since=SINCE, until=april[1], unmoved=True)
+        steps = {row.day: [step.value for step in row.steps] for row in found.rows if row.metric == "clicks"}
+        assert steps == {date(2026, 3, 1): [1, 3], date(2026, 3, 2): [7], april[0]: [9]}
 
     def test_bad_questions(self, opened: Open) -> None:
         """Unknown datasets and days the wrong way round are refused."""

@@ -13,6 +13,7 @@ import pytest
 from adjoin._hookdocs import render
 from adjoin.contracts import CONTRACTS
 from adjoin.testing.ads import AdsConformance
+from adjoin.testing.analytics import AnalyticsConformance
 from adjoin.testing.auth import AuthConformance
 from adjoin.testing.mail import MailConformance
 from adjoin.testing.surface import SurfaceConformance
@@ -55,7 +56,13 @@ def test_every_link_of_the_page_leads_somewhere() -> None:
     assert set(re.findall(r"\(#([^)]+)\)", page)) <= set(anchors)
 
 
-SUITES = {"ads": AdsConformance, "auth": AuthConformance, "mail": MailConformance, "surface": SurfaceConformance}
+SUITES = {
+    "ads": AdsConformance,
+    "analytics": AnalyticsConformance,
+    "auth": AuthConformance,
+    "mail": MailConformance,
+    "surface": SurfaceConformance,
+}
 NEWEST = [(contract.name, hook) for contract in CONTRACTS for hook in contract.newest.hooks]
 
 

@@ -19,7 +19,7 @@ from adjoin.errors import MailError
 from adjoin.mail.console import ConsoleMailer
 from adjoin.mail.file import FileMailer
 from adjoin.mail.message import Sender, build, check
-from adjoin.mail.v1 import Mail
+from adjoin.mail.v1 import Attachment, Mail
 from adjoin.settings import Settings
 from adjoin.testing.mail import MailConformance
 
@@ -80,9 +80,15 @@ class TestMessage:
             {"headers": {"": "x"}},
             {"headers": {"X-A": "a\x7fb"}},
             {"reply_to": "x"},
+            {"attachments": (Attachment(name="", content_type="text/csv", data=b""),)},
+            {"attachments": (Attachment(name="../a.csv", content_type="text/csv", data=b""),)},
+            {"attachments": (Attachment(name='a".csv', content_type="text/csv", data=b""),)},
+            {"attachments": (Attachment(name="a.eml", content_type="message/rfc822", data=b""),)},
+            {"attachments": (Attachment(name="a.csv", content_type="csv", data=b""),)},
+            {"attachments": (Attachment(name="a.csv", content_type="text/csv", data=bytes(4_000_000)),) * 2},
         ],
     )
-    def test_what_cannot_be_sent(self, bad: dict[str, str]) -> None:
+    def test_what_cannot_be_sent(self, bad: dict[str, object]) -> None:
         """It is refused for good."""
         with pytest.raises(MailError, match=r"^the mail cannot be sent: ") as refused:
             check(replace(MAIL, **bad))  # type: ignore[arg-type]

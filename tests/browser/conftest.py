@@ -43,6 +43,8 @@ _FLAGS = (
 #: Two plugins of third parties: one whose page raises and one that cannot list its pages.
 _PLUGINS = {
     "faulty": """
+        from threading import Event
+
         from adjoin.contract import hookimpl
         from adjoin.surface import v1
 
@@ -59,6 +61,25 @@ _PLUGINS = {
             st.title("Buttons")
             st.button("Break it", on_click=fail)
 
+        released = Event()
+
+        def hanging(context):
+            import streamlit as st
+            st.title("Hangs")
+            released.wait(120)
+            st.text("It goes on")
+
+        def flooding(context):
+            import streamlit as st
+            st.title("Floods")
+            for number in range(3000):
+                st.text(f"{number} " * 20)
+
+        async def release(request):
+            from starlette.responses import PlainTextResponse
+            released.set()
+            return PlainTextResponse("released")
+
         async def ping(request):
             from starlette.responses import PlainTextResponse
             return PlainTextResponse("pong")
@@ -69,11 +90,13 @@ _PLUGINS = {
                 return [
                     v1.Page(slug="broken", title="Broken page", render=broken),
                     v1.Page(slug="buttons", title="Buttons", render=buttons),
+                    v1.Page(slug="hanging", title="Hanging", render=hanging),
+                    v1.Page(slug="flooding", title="Flooding", render=flooding),
                 ]
 
             @hookimpl
             def routes(self):
-                return [v1.Route(path="/ping", endpoint=ping)]
+                return [v1.Route(path="/ping", endpoint=ping), v1.Route(path="/release", endpoint=release)]
 
         plugin = Faulty()
     """,

@@ -181,6 +181,7 @@ def test_passwords_by_mail_and_by_hand(served: Served, come: Callable[..., Page]
     address = "grace@example.com"
     page = come()
     register(page, served, address)
+    settle(page)
     page.context.clear_cookies()
     page.goto(f"{served.address}/auth/sign-in")
     page.get_by_label("E-mail address").fill(address)

@@ -6,6 +6,9 @@ __all__ = ["NEEDED"]
 
 #: What commands cannot do without.
 NEEDED: dict[str, tuple[str, ...]] = {
+    "alerts check": ("owl-alert",),
+    "alerts mute": ("owl-alert",),
+    "alerts test": ("owl-alert",),
     "connect": ("google", "--sandbox", "http://127.0.0.1:9"),
     "connections history": ("google", "--since", "2026-01-01"),
     "facts move": ("--to", "home"),
@@ -14,8 +17,14 @@ NEEDED: dict[str, tuple[str, ...]] = {
     "members remove": ("owl-oscar@example.com",),
     "members resend": ("owl-invited@example.com",),
     "members role": ("owl-oscar@example.com", "viewer"),
+    "metrics define": ("clicks_twice", "--formula", "2 * clicks"),
+    "metrics fields define": ("owl_names", "--pattern", "{market}_{kind}"),
+    "metrics fields forget": ("owl_names",),
+    "metrics forget": ("owl_metric",),
     "plugins disable": ("meta",),
     "plugins enable": ("meta",),
+    "reports add": ("New", "--metric", "cost", "--to", "owl-oscar@example.com"),
+    **{f"reports {what}": ("owl-report",) for what in ("history", "mute", "pause", "remove", "resume", "send", "show")},
     "runs cancel": ("owl-run",),
     "runs show": ("owl-run",),
     "schedules pause": ("google",),

@@ -19,7 +19,9 @@ import sqlalchemy as sa
 from adjoin.access import api_tokens
 from adjoin.access.actors import Actor
 from adjoin.access.permissions import Permission
+from adjoin.analytics.v1 import Good, Unit
 from adjoin.db import Store
+from adjoin.db.alerts import AlertRule
 from adjoin.db.models import (
     DEFAULT_WORKSPACE,
     Account,
@@ -34,8 +36,12 @@ from adjoin.db.models import (
     Workspace,
 )
 from adjoin.db.people import Invitation, Member, Role, User
+from adjoin.db.reports import ScheduledReport
+from adjoin.db.tables import PluginTables, upgrade_tables
 from adjoin.secrets import Keyring
 from adjoin.tokens import INVITATION, hash_token, new_token
+from adjoin_analytics.surface import plugin as analytics
+from adjoin_analytics.tables import StoredField, StoredMetric
 
 THEIRS, OURS = DEFAULT_WORKSPACE, "ours"
 _DAY = timedelta(days=1)
@@ -150,6 +156,44 @@ def _animal(workspace: str, animal: str, platform: str, now: datetime) -> Iterat
         user = f"{animal}-{first}{rest}"
         yield User(id=user, email=f"{user}@example.com", name=user, email_verified_at=now, created_at=now)
         yield Member(workspace_id=workspace, user_id=user, role=role, created_at=now)
+    yield StoredMetric(
+        workspace_id=workspace,
+        name=f"{animal}_metric",
+        title=f"{animal.title()} metric",
+        unit=Unit.COUNT,
+        formula="clicks",
+        good=Good.NEITHER,
+    )
+    yield StoredField(
+        workspace_id=workspace, name=f"{animal}_names", of="campaign", pattern=f"{{{animal}}} {{kind}}", mapped={}
+    )
+    yield AlertRule(
+        workspace_id=workspace,
+        id=f"{animal}-alert",
+        user_id=user,
+        name=f"{animal.title()} Alert",
+        terms={"kind": "health"},
+        cron="0 8 * * *",
+        time_zone="UTC",
+        people=[user],
+        next_at=now + _DAY,
+        created_at=now,
+        changed_at=now,
+    )
+    yield ScheduledReport(
+        workspace_id=workspace,
+        id=f"{animal}-report",
+        user_id=user,
+        name=f"{animal.title()} Report",
+        terms={"metrics": ["cost"], "currency": "EUR"},
+        cron="0 8 * * 1",
+        time_zone="UTC",
+        people=[user],
+        slot_at=now + _DAY,
+        next_at=now + _DAY,
+        created_at=now,
+        changed_at=now,
+    )
     yield Invitation(
         workspace_id=workspace,
         id=f"{animal}-invitation",
@@ -166,6 +210,7 @@ def _animal(workspace: str, animal: str, platform: str, now: datetime) -> Iterat
 def _fill(store: Store) -> None:
     now = datetime.now(UTC)
     store.initialise(now=now)
+    upgrade_tables(store, PluginTables.of({"analytics": analytics.tables()}))
     with store.write() as session:
         session.get_one(Workspace, THEIRS).name = "Zebra Ltd"
         session.add(Workspace(id=OURS, name="Owl GmbH", created_at=now))

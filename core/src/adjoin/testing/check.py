@@ -22,6 +22,7 @@ __all__ = ["SUITES", "Finding", "check_plugin"]
 #: Contract: module and class of its suite.
 SUITES = {
     "ads": ("adjoin.testing.ads", "AdsConformance"),
+    "analytics": ("adjoin.testing.analytics", "AnalyticsConformance"),
     "auth": ("adjoin.testing.auth", "AuthConformance"),
     "mail": ("adjoin.testing.mail", "MailConformance"),
     "surface": ("adjoin.testing.surface", "SurfaceConformance"),

@@ -33,6 +33,7 @@ from adjoin.secrets import Keyring, Vault
 from adjoin.sync.connections import Connections
 from adjoin.sync.engine import Engine
 from adjoin.sync.runs import RunBook
+from adjoin.testing.stores import initialise
 
 __all__ = ["House"]
 
@@ -56,7 +57,7 @@ class House:
         if self._given is not None:
             return self._given
         store = Store.open(f"sqlite:///{self.home / 'adjoin.db'}", check_schema=False)
-        store.initialise(now=self.clock.now())
+        initialise(store, now=self.clock.now())
         return store
 
     @cached_property

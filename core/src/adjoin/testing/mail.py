@@ -26,7 +26,7 @@ import pytest
 from adjoin import mail
 from adjoin.errors import MailError
 from adjoin.kernel import Kernel
-from adjoin.mail.v1 import Mail, Mailer
+from adjoin.mail.v1 import Attachment, Mail, Mailer
 
 __all__ = ["MailConformance"]
 
@@ -80,6 +80,20 @@ class MailConformance:
         assert _content(arrived, "plain") == _MAIL.text
         assert _content(arrived, "html") == _MAIL.html
 
+    def test_send_delivers_attachments(
+        self, kernel: Kernel, delivered: Callable[[], Sequence[EmailMessage]] | None
+    ) -> None:
+        """`send` carries files whole and under their names, or leaves all of them out."""
+        files = [Attachment(name="Umsätze März.pdf", content_type="application/pdf", data=bytes(range(256)) * 40)]
+        arrived = self._sends(kernel, delivered, replace(_MAIL, attachments=tuple(files)))[-1]
+        assert _content(arrived, "plain") == _MAIL.text
+        assert _content(arrived, "html") == _MAIL.html
+        if got := list(arrived.iter_attachments()):
+            assert [(one.get_filename(), one.get_content_type()) for one in got] == [
+                (one.name, one.content_type) for one in files
+            ]
+            assert [one.get_content() for one in got] == [one.data for one in files]
+
     def test_send_again_has_the_same_identity(
         self, kernel: Kernel, delivered: Callable[[], Sequence[EmailMessage]] | None
     ) -> None:
@@ -101,6 +115,8 @@ class MailConformance:
             replace(_MAIL, headers={"X-Note": "a\r\nBcc: everybody@example.com"}),
             replace(_MAIL, headers={"X-Note: a\r\nBcc": "everybody@example.com"}),
             replace(_MAIL, headers={"Bcc": "everybody@example.com"}),
+            replace(_MAIL, attachments=(Attachment(name="a\r\nX: y", content_type="text/csv", data=b"x"),)),
+            replace(_MAIL, attachments=(Attachment(name="a.csv", content_type="text/csv\r\nX: y", data=b"x"),)),
         ],
     )
     def test_send_refuses_smuggled_lines(

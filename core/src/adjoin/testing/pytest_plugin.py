@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["adjoin_packages"]
 
 # Their asserts should say what was compared, as those in a test file do.
-pytest.register_assert_rewrite("adjoin.testing.ads", "adjoin.testing.auth", "adjoin.testing.surface")
+pytest.register_assert_rewrite(
+    "adjoin.testing.ads", "adjoin.testing.analytics", "adjoin.testing.auth", "adjoin.testing.surface"
+)
 
 _DEVIATIONS = {"notyet": "not yet", "never": "never"}
 _UNIMPLEMENTED = "not implemented: "

@@ -26,6 +26,7 @@ from adjoin.db import Store
 from adjoin.db.tables import PluginTables, upgrade_tables
 from adjoin.kernel import Kernel
 from adjoin.surface import v1
+from adjoin.testing.stores import initialise
 
 __all__ = ["SurfaceConformance"]
 
@@ -57,7 +58,7 @@ class SurfaceConformance:
     def empty_store(self, tmp_path: Path) -> Iterator[Store]:
         """A store with core's tables. Override it to make the plugin's tables elsewhere than on SQLite."""
         with Store.open(f"sqlite:///{tmp_path / 'conformance.db'}", check_schema=False) as store:
-            store.initialise(now=datetime(2026, 1, 1, tzinfo=UTC))
+            initialise(store, now=datetime(2026, 1, 1, tzinfo=UTC))
             yield store
 
     def test_pages_have_unique_slugs_and_can_be_drawn(self, kernel: Kernel) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from adjoin.ads import v2
 from adjoin.ads.datasets import DATASETS
+from adjoin.ads.managers import problems_of
 from adjoin.environment import without_secrets
 from adjoin.errors import ErrorKind
 from adjoin.testing._ads_probe import CANARY_SECRET, ENTITIES, Reader, entry_point_of
@@ -88,6 +89,12 @@ class DescriptionPromises(Fixtures):
             finer, _, coarser = pair.partition("<")
             assert {finer, coarser} <= set(DATASETS), f"{pair!r} must read 'finer<coarser', both datasets"
             assert reason.strip(), f"{pair}: the operator wants to know why"
+
+    def test_links_to_the_manager_can_be_filled(self, reader: Reader) -> None:
+        """People follow them, so each is an address of the platform's that nothing but ids is put into."""
+        links = reader.describe().manager
+        problems = {} if links is None else problems_of(links)
+        assert not problems, "; ".join(f"manager.{level}: {problem}" for level, problem in problems.items())
 
     def test_the_entry_module_imports_nothing_heavy(self, implementation: object, version: int) -> None:
         """Importing a plugin is part of every start, `adjoin --help` included: import SDKs inside the functions."""

@@ -18,6 +18,7 @@ from adjoin.kernel import Kernel
 from adjoin.surface.v1 import Tables
 from adjoin.testing.auth._context import RecordingContext
 from adjoin.testing.auth._provider import Mailbox, Provider
+from adjoin.testing.stores import initialise
 
 __all__ = ["Fixtures", "prepare"]
 
@@ -26,7 +27,7 @@ _PLUGIN = "provider"
 
 def prepare(store: Store, tables: list[Tables], clock: ManualClock) -> None:
     """Make the core's tables and those of the provider."""
-    store.initialise(now=clock.now())
+    initialise(store, now=clock.now())
     for report in upgrade_tables(store, PluginTables.of({_PLUGIN: tables})):
         assert report.state == "ok", str(report)
 
