@@ -151,7 +151,19 @@ def chores(runtime: Runtime) -> list[CoreJob]:
             asyncio.run(Accounts(runtime.doors).forget_deleted())
         return f"{removed} sessions that have expired"
 
+    def alerts() -> object:
+        from adjoin.alerts.checking import run
+
+        return run(runtime)
+
+    def reports() -> object:
+        from adjoin.reports.sending import run
+
+        return run(runtime)
+
     return [
+        CoreJob(name="alerts", every=timedelta(minutes=1), work=alerts, timeout=timedelta(minutes=15)),
+        CoreJob(name="reports", every=timedelta(minutes=1), work=reports, timeout=timedelta(minutes=15)),
         CoreJob(name="purge", every=timedelta(hours=1), work=purging),
         CoreJob(name="retention", every=timedelta(days=1), work=retention),
         CoreJob(name="sessions", every=timedelta(days=1), work=sessions),

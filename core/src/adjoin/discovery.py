@@ -43,17 +43,19 @@ def find_offers(contracts: Collection[str], path: Iterable[str] | None = None) -
     found: dict[tuple[str, str, str], Offer] = {}
     for distribution in _unique(distributions() if path is None else distributions(path=list(path))):
         points, fault = _entry_points(distribution)
+        package = ""
         for point in points:
             match = _GROUP.fullmatch(point.group)
             if match is None or match["contract"] not in contracts:
                 continue
-            key = (match["contract"], point.name, _name(distribution))
+            package = package or _name(distribution)
+            key = (match["contract"], point.name, package)
             offer = found.get(key)
             if offer is None:
                 offer = found[key] = Offer(
                     plugin=point.name,
                     contract=match["contract"],
-                    package=_name(distribution),
+                    package=package,
                     package_version=_version(distribution),
                     entry_points={},
                     fault=fault,
@@ -82,7 +84,10 @@ def _raw(distribution: Distribution) -> bytes:
 def _unique(all_found: Iterable[Distribution]) -> Iterator[Distribution]:
     seen: set[str] = set()
     for distribution in all_found:
-        name = re.sub(r"[-_.]+", "-", _name(distribution)).lower()
+        # Folders bear the names of their packages, and parsing the metadata of all that is installed takes a while.
+        stem, _, kind = _folder(distribution).rpartition(".")
+        name = stem.partition("-")[0] if kind in ("dist-info", "egg-info") else _name(distribution)
+        name = re.sub(r"[-_.]+", "-", name).lower()
         if name not in seen:
             seen.add(name)
             yield distribution

@@ -31,6 +31,10 @@ class Settings(BaseSettings):
         description="PostgreSQL with the login for sessions of a workspace, which owns nothing; see `adjoin db roles`",
     )
     disable: str = Field(default="", description="names of plugins not to load, separated by commas")
+    operators: str = Field(
+        default="",
+        description="e-mails of people who may switch plugins in the dashboard for all workspaces, separated by commas",
+    )
     history_days: int = Field(default=730, ge=1, description="how far back the first sync of an account reaches")
     keep_superseded_days: int = Field(
         default=35, ge=1, description="how long fact files stay that newer ones have replaced, for figures as of then"

@@ -6,15 +6,23 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
-from adjoin.ads.datasets import arrow_schema
+from adjoin.ads.datasets import CONVERSION_SCALE, arrow_schema
 from adjoin.db.models import FactFile
 
-__all__ = ["Sources", "select_of", "sources_of"]
+__all__ = ["KINDS", "Sources", "quoted", "scan", "select_of", "sources_of"]
 
 #: The paths to read, in order, each with the accounts whose rows count there; None where the file is one account's.
 Sources = tuple[tuple[str, frozenset[str] | None], ...]
 
 _KINDS = {"date32[day]": "DATE", "string": "VARCHAR", "int64": "BIGINT"}
+
+#: What columns are in DuckDB that are no text.
+KINDS = {
+    "date": "DATE",
+    "rate_day": "DATE",
+    "conversions": f"DECIMAL(18, {CONVERSION_SCALE})",
+    **dict.fromkeys(("impressions", "clicks", "cost_micros", "conversion_value_micros", "video_views"), "BIGINT"),
+}
 
 
 def sources_of(files: Iterable[FactFile]) -> Sources:
@@ -39,13 +47,19 @@ def select_of(dataset: str, sources: Sources, local: Mapping[str, Path]) -> str:
 
 
 def _scan(paths: Iterable[Path], accounts: Collection[str] | None) -> str:
-    scan = f"SELECT * FROM read_parquet([{_quoted(map(str, paths))}])"  # noqa: S608 - our own paths, quoted
+    statement = f"SELECT * FROM {scan(map(str, paths))}"  # noqa: S608 - our own paths, quoted
     if accounts is None:
-        return scan
-    return f'{scan} WHERE "account_id" IN ({_quoted(sorted(accounts))})'
+        return statement
+    return f'{statement} WHERE "account_id" IN ({quoted(sorted(accounts))})'
 
 
-def _quoted(texts: Iterable[str]) -> str:
+def scan(paths: Iterable[str]) -> str:
+    """Return the table function that reads these files."""
+    return f"read_parquet([{quoted(paths)}])"
+
+
+def quoted(texts: Iterable[str]) -> str:
+    """Return texts as literals of SQL, with commas between them."""
     return ", ".join("'" + text.replace("'", "''") + "'" for text in texts)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, select
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from adjoin.facts.query import FactQuery
     from adjoin.facts.store import FactStore
 
-__all__ = ["Moved", "Restated", "restated"]
+__all__ = ["KeptSums", "Moved", "Restated", "restated"]
 
 #: An exact figure: an integer, or a decimal where it is not whole.
 Figure = int | Decimal
@@ -39,7 +40,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
-    """A metric of one day of an account that has changed since it was first read.
+    """A metric of one day of an account, as a rule one that has changed since it was first read.
 
     Amounts are in micros of the currency. `steps` are its values in turn, the first known one and then each change; a
     value is None where no row gave the metric, and 0 for a day whose rows have all gone again.
@@ -115,6 +116,29 @@ class Restated:
         )
 
 
+class KeptSums:
+    """The daily sums of versions that were read before: they never change. Usable from several threads."""
+
+    def __init__(self, most: int = 20_000) -> None:
+        self._most = most
+        self._lock = Lock()
+        self._kept: OrderedDict[tuple[str, str, str], Mapping[date, Mapping[str, Figure | None]]] = OrderedDict()
+
+    def of(self, facts: FactStore, file: FactFile) -> Mapping[date, Mapping[str, Figure | None]]:
+        """Return the sums of all days of a version. Raises StoreDamaged for a broken file."""
+        key = (file.path, file.checksum, file.account_id)
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        found = _daily_sums(facts, file, since=date.min, until=date.max)
+        with self._lock:
+            self._kept[key] = found
+            while len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+        return found
+
+
 def restated(
     query: FactQuery,
     *,
@@ -123,14 +147,18 @@ def restated(
     platforms: Collection[str] | None = None,
     accounts: Collection[str | AccountKey] | None = None,
     dataset: str | None = None,
+    unmoved: bool = False,
+    kept: KeptSums | None = None,
 ) -> Restated:
     """Compare each version of the days from `since` to `until` that is still kept with the one before it.
 
     Of each account its coarsest dataset is looked at, as in a report, or the one that is named. The first known value
     is that of the first version in which the day has rows: days are usually read while they last, so it may be that of
     a part of the day. Where retention has removed the first versions, the first known value is a later one, and a note
-    says so. Memory is bounded by the days and the versions of one account's month. Raises UnknownName, BadInput for
-    days the wrong way round, StoreDamaged for a broken file.
+    says so. With `unmoved` days that have not changed are there too, with the one value that they have always had.
+    Memory is bounded by the days and the versions of one account's month; with `kept` versions that were read before
+    are not read again. Raises UnknownName, BadInput for days the
+    wrong way round, StoreDamaged for a broken file.
     """
     if dataset is not None and dataset not in DATASETS:
         raise UnknownName(f"There is no dataset {dataset!r}; there are {', '.join(DATASETS)}.")
@@ -147,8 +175,8 @@ def restated(
         for month in months(since, until):
             for versions in _versions(query, name, month, platforms=platforms, accounts=whose):
                 gone += [one.superseded_at for one in versions if not one.path and one.superseded_at is not None]
-                kept = [one for one in versions if one.path]
-                found += _moves(query.facts, kept, since=since, until=until)
+                there = [one for one in versions if one.path]
+                found += _moves(query.facts, there, since=since, until=until, unmoved=unmoved, kept=kept)
     found.sort(key=lambda row: (row.platform, row.account_id, row.day, row.dataset, SUMMED.index(row.metric)))
     notes = []
     if gone:
@@ -218,12 +246,23 @@ def _versions(
     yield from by_account.values()
 
 
-def _moves(facts: FactStore, versions: Sequence[FactFile], *, since: date, until: date) -> Iterator[Moved]:
+def _moves(
+    facts: FactStore,
+    versions: Sequence[FactFile],
+    *,
+    since: date,
+    until: date,
+    unmoved: bool,
+    kept: KeptSums | None,
+) -> Iterator[Moved]:
     steps: dict[tuple[date, str], list[Step]] = {}
-    if len(versions) < 2:
+    if len(versions) < (1 if unmoved else 2):
         return
     for version in versions:
-        sums = _daily_sums(facts, version, since=since, until=until)
+        if kept is None:
+            sums: Mapping[date, Mapping[str, Figure | None]] = _daily_sums(facts, version, since=since, until=until)
+        else:
+            sums = {day: one for day, one in kept.of(facts, version).items() if since <= day <= until}
         for (day, _), known in steps.items():
             if day not in sums and known[-1].value:  # its rows have gone
                 known.append(Step(at=version.created_at, value=0))
@@ -234,7 +273,7 @@ def _moves(facts: FactStore, versions: Sequence[FactFile], *, since: date, until
                     history.append(Step(at=version.created_at, value=value))
     latest = versions[-1]
     for (day, metric), history in steps.items():
-        if len(history) > 1:
+        if unmoved or len(history) > 1:
             yield Moved(
                 platform=latest.platform,
                 account_id=latest.account_id,

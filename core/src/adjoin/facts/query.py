@@ -10,28 +10,30 @@ from threading import RLock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-import sqlalchemy as sa
 from sqlmodel import col, select
 
 from adjoin.ads.datasets import DATASETS, arrow_schema
 from adjoin.db.access import Access
-from adjoin.db.models import Coverage, FactFile
+from adjoin.db.models import FactFile
 from adjoin.errors import BadInput, StoreDamaged, UnknownName
 from adjoin.facts._views import Sources, select_of, sources_of
+from adjoin.facts.listing import Listed, Listing, covered_days
 from adjoin.facts.manifest import AccountKey, check_history, counting, limited_to
+from adjoin.facts.reading import Keep, Reading, with_readings
 from adjoin.facts.store import FactStore
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir  # type: ignore[import-untyped]
     import pyarrow as pa
 
-__all__ = ["LADDER", "AccountKey", "FactQuery"]
+__all__ = ["LADDER", "AccountKey", "FactQuery", "datasets_with"]
 
 #: The datasets that hold the same results at different grains, the coarsest first.
 LADDER = ("account_daily", "campaign_daily", "ad_group_daily", "ad_daily")
 
 #: Datasets with keys of their own, which hold a part of the results only.
 _BESIDE = ("keyword_daily", "search_term_daily")
+_BY_ACTION = ("conversion_daily",)
 
 _T = TypeVar("_T")
 
@@ -39,10 +41,10 @@ _T = TypeVar("_T")
 class FactQuery:
     """Read-only access to the facts of one workspace.
 
-    Each object has a DuckDB of its own, made when it is first needed; threads may share it and then wait for
-    each other. What is read is what was current when `table` was called: a sync that commits later changes
-    nothing under a query. With `as_of` it is what was current at that instant; names of accounts and campaigns are
-    today's all the same.
+    What is read is what was current when `table` or `reading` was called: a sync that commits later changes nothing
+    under a query. With `as_of` it is what was current at that instant; names of accounts and campaigns are today's all
+    the same. Threads may share an object. For `table` and `run` it has a DuckDB of its own, made when it is first
+    needed; `compute` uses the one of the fact store, with a cursor for each call.
     """
 
     def __init__(self, store: Access, facts: FactStore, workspace_id: str, *, as_of: datetime | None = None) -> None:
@@ -114,6 +116,75 @@ class FactQuery:
 
             return self._checked(compute, files)
 
+    def listed(
+        self,
+        datasets: Iterable[str],
+        since: date,
+        until: date,
+        *,
+        platforms: Collection[str] | None = None,
+        accounts: Collection[str | AccountKey] | None = None,
+        listing: Listing | None = None,
+    ) -> list[Listed]:
+        """List the files that may hold facts of these days. Errors as in `table`.
+
+        The manifest as it is now is held in memory and read again only after it has changed; not even looked at where
+        the caller has it.
+        """
+        if self.as_of is None:
+            return _chosen(listing or self.listing(), datasets, since, until, platforms, accounts)
+        rows = [
+            row
+            for dataset in datasets
+            for row in self.files(dataset, since, until, platforms=platforms, accounts=accounts)
+        ]
+        return [Listed.of(row) for row in rows]
+
+    def listing(self) -> Listing:
+        """Return the current manifest, whose `version` changes whenever facts or entities do."""
+        return self.facts.engine.listings.of(self.store, self.workspace_id)
+
+    def reading(
+        self,
+        chosen: Mapping[str, Collection[AccountKey]],
+        since: date,
+        until: date,
+        *,
+        columns: Sequence[str],
+        keep: Sequence[Keep] = (),
+        listing: Listing | None = None,
+    ) -> Reading:
+        """Return what is read of these accounts' datasets, with columns that all of these have.
+
+        Errors as in `table`.
+        """
+        files: list[Listed] = []
+        for dataset, accounts in chosen.items():
+            files += self.listed([dataset], since, until, accounts=frozenset(accounts), listing=listing)
+        return Reading(files=files, since=since, until=until, columns=tuple(columns), keep=tuple(keep))
+
+    def compute(
+        self, statement: str, readings: Mapping[str, Reading], tables: Mapping[str, pa.Table] | None = None
+    ) -> pa.Table:
+        """Run a SELECT over readings and tables, which it names, and return its rows.
+
+        It may call what `adjoin.facts.engine.EXACT` defines. Raises StoreDamaged as `run` does.
+        """
+        files = [file for reading in readings.values() for file in reading.files]
+        local = self._local(files)
+        text = with_readings(statement, {name: reading.sql(local) for name, reading in readings.items()})
+
+        def run() -> pa.Table:
+            with self.facts.engine.cursor() as cursor:
+                for name, table in (tables or {}).items():
+                    cursor.register(name, table)
+                found: pa.Table = cursor.sql(text).to_arrow_table()
+                for name in tables or ():
+                    cursor.unregister(name)
+                return found
+
+        return self._checked(run, files)
+
     def verify(self) -> int:
         """Read all current files of the workspace and return how many there are.
 
@@ -173,44 +244,40 @@ class FactQuery:
         *,
         platforms: Collection[str] | None = None,
         accounts: Collection[str | AccountKey] | None = None,
+        listing: Listing | None = None,
     ) -> dict[str, list[AccountKey]]:
         """Say which dataset answers best for each account, of those that have all `keys`: dataset -> its accounts.
 
         The one that covers most of the days; of equals the coarsest, which has the least to add up and may hold what
-        a platform does not break down. Keywords and search terms, which are a part only, answer where `keys` name
-        them and nowhere else. Accounts without any of them are left out. For an instant of the past the days from the
-        first to the last with results count, month by month, since only today's coverage is known.
+        a platform does not break down. Keywords, search terms and actions, which are a part only, answer where `keys`
+        name them and nowhere else. Accounts without any of them are left out. For an instant of the past the days from
+        the first to the last with results count, month by month, since only today's coverage is known.
         """
-        offered = _BESIDE if {"keyword_id", "search_term"} & set(keys) else LADDER
-        able = [name for name in offered if set(keys) <= {"date", "account_id", *DATASETS[name].keys}]
-        found: list[FactFile] = []
-        for dataset in able:
-            found += self.files(dataset, since, until, platforms=platforms, accounts=accounts)
+        able = datasets_with(keys)
+        if self.as_of is None:
+            listing = listing or self.listing()
+        found = self.listed(able, since, until, platforms=platforms, accounts=accounts, listing=listing)
         have: dict[AccountKey, list[str]] = defaultdict(list)
-        for account, dataset in dict.fromkeys((AccountKey(one.platform, one.account_id), one.dataset) for one in found):
+        for account, dataset in dict.fromkeys((one.account, one.dataset) for one in found):
             have[account].append(dataset)
-        covered = self.covered_days(able, since, until) if self.as_of is None else _spanned_days(found, since, until)
+        covered: Mapping[tuple[AccountKey, str], int] = {}
+        if any(len(datasets) > 1 for datasets in have.values()):
+            covered = (
+                listing.covered(self.store, self.workspace_id, since, until)
+                if listing is not None and self.as_of is None
+                else _spanned_days(found, since, until)
+            )
         chosen: dict[str, list[AccountKey]] = defaultdict(list)
         for account, datasets in sorted(have.items()):
-            # max returns the first of equals, and the ladder begins with the coarsest
+            # max returns the first of equals, and what is able begins with the coarsest
+            datasets.sort(key=able.index)
             chosen[max(datasets, key=lambda name: covered.get((account, name), 0))].append(account)
         return {name: chosen[name] for name in able if name in chosen}
 
     def covered_days(self, datasets: Iterable[str], since: date, until: date) -> dict[tuple[AccountKey, str], int]:
         """Count the days that have been read, with results or without, by account and dataset."""
-        statement = (
-            select(Coverage.platform, Coverage.account_id, Coverage.dataset, sa.func.count())
-            .where(
-                Coverage.workspace_id == self.workspace_id,
-                col(Coverage.dataset).in_(list(datasets)),
-                Coverage.day >= since,
-                Coverage.day <= until,
-            )
-            .group_by(Coverage.platform, Coverage.account_id, Coverage.dataset)
-        )
         with self.store.read() as session:
-            rows = session.exec(statement).all()
-        return {(AccountKey(platform, account), dataset): days for platform, account, dataset, days in rows}
+            return covered_days(session, self.workspace_id, list(datasets), since, until)
 
     def _view(self, dataset: str, files: Sequence[FactFile]) -> ir.Table:
         import ibis
@@ -233,12 +300,12 @@ class FactQuery:
         table: ir.Table = DatabaseTable(name=name, schema=schema, source=backend, namespace=Namespace()).to_expr()
         return table
 
-    def _local(self, files: Iterable[FactFile]) -> Mapping[str, Path]:
+    def _local(self, files: Iterable[FactFile | Listed]) -> Mapping[str, Path]:
         """Return where each path can be read. Raises StoreDamaged for a file that is missing or cut short."""
         wanted = {file.path: file for file in files}
         return {path: self.facts.local(path, expected=file.checksum, size=file.bytes) for path, file in wanted.items()}
 
-    def _checked(self, compute: Callable[[], _T], files: Iterable[FactFile]) -> _T:
+    def _checked(self, compute: Callable[[], _T], files: Iterable[FactFile | Listed]) -> _T:
         """Look for a damaged file when DuckDB fails; anything else is a mistake in the expression and passes.
 
         Where all files turn out to be sound it is tried once more: the check has mended a damaged copy, if there was
@@ -264,10 +331,50 @@ class FactQuery:
         return self._made
 
 
-def _spanned_days(files: Iterable[FactFile], since: date, until: date) -> dict[tuple[AccountKey, str], int]:
+def datasets_with(keys: Collection[str]) -> list[str]:
+    """Return the datasets that can tell these keys apart, the coarsest first.
+
+    Those of keywords, search terms and actions, which hold a part only, are there where the keys name these.
+    """
+    named = set(keys)
+    if "action" in named:
+        offered: Sequence[str] = _BY_ACTION
+    else:
+        offered = _BESIDE if {"keyword_id", "search_term"} & named else LADDER
+    return [name for name in offered if named <= {"date", "account_id", *DATASETS[name].keys}]
+
+
+def _chosen(
+    listing: Listing,
+    datasets: Iterable[str],
+    since: date,
+    until: date,
+    platforms: Collection[str] | None,
+    accounts: Collection[str | AccountKey] | None,
+) -> list[Listed]:
+    if since > until:
+        raise BadInput(f"The days {since} to {until} are the wrong way round.")
+    found = []
+    for dataset in datasets:
+        if dataset not in DATASETS:
+            raise UnknownName(f"There is no dataset {dataset!r}; there are {', '.join(DATASETS)}.")
+        found += [
+            file
+            for file in listing.files.get(dataset, ())
+            if file.first_date is not None
+            and file.last_date is not None
+            and file.first_date <= until
+            and file.last_date >= since
+            and (platforms is None or file.platform in platforms)
+            and (accounts is None or file.account_id in accounts or file.account in accounts)
+        ]
+    return found
+
+
+def _spanned_days(files: Iterable[Listed], since: date, until: date) -> dict[tuple[AccountKey, str], int]:
     days: dict[tuple[AccountKey, str], int] = defaultdict(int)
     for file in files:
         if file.first_date is not None and file.last_date is not None:
             first, last = max(file.first_date, since), min(file.last_date, until)
-            days[AccountKey(file.platform, file.account_id), file.dataset] += max((last - first).days + 1, 0)
+            days[file.account, file.dataset] += max((last - first).days + 1, 0)
     return days

@@ -16,6 +16,7 @@ from adjoin.ads.v2 import DateWindow
 from adjoin.errors import BadInput, UnknownName, WrongResult
 from adjoin.facts import sums
 from adjoin.facts._parquet import ParquetFile
+from adjoin.facts.engine import FactEngine
 from adjoin.facts.files import Files, LocalFiles, StoredFile, open_files
 from adjoin.facts.layout import STAGING, safe_part, staged_path
 
@@ -50,6 +51,7 @@ class FactStore:
         """Take the home folder, and where the files are kept when that is not below it."""
         self.root = root
         self.files: Files = LocalFiles(root) if files is None else files
+        self.engine = FactEngine()  # opens nothing before it is asked
 
     @classmethod
     def open(cls, settings: Settings, environ: Mapping[str, str] | None = None) -> Self:

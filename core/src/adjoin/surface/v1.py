@@ -181,8 +181,8 @@ class Surface:
     def jobs(self) -> list[Job]:
         """List the jobs that the scheduler should run.
 
-        Called inline once when the scheduler starts. A job runs in the plugin's loop with its own deadline; an
-        exception is reported and the job runs again at its next time.
+        Called inline when the scheduler starts and for the Plugins page. A job runs in the plugin's loop with its own
+        deadline; an exception is reported and the job runs again at its next time.
         """
         raise NotImplementedError
 
@@ -190,7 +190,8 @@ class Surface:
     def routes(self) -> list[Route]:
         """List HTTP routes to be served beside the dashboard.
 
-        Called inline once when the dashboard's server starts. An exception leaves out this plugin's routes.
+        Called inline when the dashboard's server starts and for the Plugins page. An exception leaves out this plugin's
+        routes.
         """
         raise NotImplementedError
 
@@ -198,7 +199,8 @@ class Surface:
     def commands(self) -> list[Command]:
         """List commands to be added to `adjoin`.
 
-        Called inline when a command is not one of core's, or for help. An exception leaves out this plugin's commands.
+        Called inline when a command is not one of core's, for help, and for the Plugins page. An exception leaves out
+        this plugin's commands.
         """
         raise NotImplementedError
 
@@ -223,9 +225,10 @@ class Surface:
     def tables(self) -> list[Tables]:
         """List the plugin's own tables in the state database.
 
-        Called inline by `adjoin init`, `adjoin db upgrade` and `adjoin doctor`, and once when a process starts: return
-        a constant, and import neither Alembic nor the models for it. The migrations run after core's, in one
-        transaction for the plugin: all or nothing. They may refer to core's tables and change none. Tables that are
-        missing, older or newer than the code are reported and stop nobody else; those of a plugin that is gone stay.
+        Called inline by `adjoin init`, `adjoin db upgrade` and `adjoin doctor`, when a process starts and for the
+        Plugins page: return a constant, and import neither Alembic nor the models for it. The migrations run after
+        core's, in one transaction for the plugin: all or nothing. They may refer to core's tables and change none.
+        Tables that are missing, older or newer than the code are reported and stop nobody else; those of a plugin that
+        is gone stay.
         """
         raise NotImplementedError

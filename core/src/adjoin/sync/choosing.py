@@ -14,7 +14,7 @@ from adjoin.db.models import Account, Connection
 from adjoin.errors import BadInput, UnknownName, UsageError
 from adjoin.sync.connections import Connections
 
-__all__ = ["Choice", "choose"]
+__all__ = ["Choice", "choose", "streams_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ def choose(
     owned = _owned(store, connections, workspace_id, found, accounts) if accounts else {}
     choices = []
     for connection in found:
-        streams = _streams(described[connection.platform], datasets) if datasets else None
+        streams = streams_of(described[connection.platform], datasets) if datasets else None
         if (accounts and connection.id not in owned) or streams == frozenset():
             continue
         choices.append(Choice(connection=connection, days=days, accounts=owned.get(connection.id), streams=streams))
@@ -67,8 +67,8 @@ def choose(
     return choices
 
 
-def _streams(description: v2.Description, datasets: Collection[str]) -> frozenset[str]:
-    """The streams that give the datasets, those that bring them along too."""
+def streams_of(description: v2.Description, datasets: Collection[str]) -> frozenset[str]:
+    """Return the streams that give the datasets, those that bring them along too."""
     return frozenset(stream.name for stream in description.streams if {stream.name, *stream.yields} & set(datasets))
 
 

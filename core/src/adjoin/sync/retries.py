@@ -30,6 +30,7 @@ __all__ = [
     "may_pass",
     "missing_from",
     "queue_retries",
+    "retry_now",
     "retry_time",
 ]
 
@@ -154,8 +155,38 @@ def queue_retries(store: Store, *, now: datetime) -> list[str]:
     return queued
 
 
-def _accounts_to_retry(session: Session, run: Run) -> list[str] | None:
-    """Return the accounts in which something may pass; where the run never came to a plan, those it was to read."""
+def retry_now(session: Session, run: Run, *, now: datetime) -> tuple[Run, Scope, bool]:
+    """Queue what an ended run has left out, as a person asks for it who may have mended what did not pass by itself.
+
+    Returns the new run, or the active one of the connection; what is to be read; and whether the run is new. A new one
+    makes good for the old one, which is not tried again by itself then, and has all its own tries before it.
+    """
+    scope = Scope(
+        since=run.since,
+        until=run.until,
+        accounts=_accounts_to_retry(session, run, all_of_them=True),
+        streams=run.streams,
+        full=run.full,
+    )
+    made, new = ask(
+        session,
+        workspace_id=run.workspace_id,
+        connection_id=run.connection_id,
+        trigger=RunTrigger.PERSON,
+        now=now,
+        scope=scope,
+        retry_of=run.id,
+    )
+    if new:
+        run.retry_at = None
+        session.add(run)
+    return made, scope, new
+
+
+def _accounts_to_retry(session: Session, run: Run, *, all_of_them: bool = False) -> list[str] | None:
+    """Return the accounts in which something may pass, or all in which something is missing; where the run never came
+    to a plan, those it was to read.
+    """
     if run.slices_total == 0:
         return run.accounts
     query = select(Slice).where(
@@ -163,7 +194,8 @@ def _accounts_to_retry(session: Session, run: Run) -> list[str] | None:
         col(Slice.run_id) == run.id,
         col(Slice.state).not_in((SliceState.COMMITTED, SliceState.SPLIT)),
     )
-    return _accounts(piece for piece in session.exec(query) if _is_passing(piece)) or run.accounts
+    missing = session.exec(query)
+    return _accounts(piece for piece in missing if all_of_them or _is_passing(piece)) or run.accounts
 
 
 def _accounts(slices: Iterable[Slice]) -> list[str]:

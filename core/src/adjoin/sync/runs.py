@@ -15,14 +15,24 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from adjoin.db.models import Connection, ConnectionState, Run, RunState, RunTrigger, Slice, SliceState
-from adjoin.errors import BadInput, Fenced, UnknownName
+from adjoin.errors import BadInput, Fenced
 from adjoin.sync.asking import PRIORITY, Scope, ask
 from adjoin.sync.leaving import check_staying
 from adjoin.sync.planner import Listing, PlannedSlice
 from adjoin.sync.queue import announce
 from adjoin.sync.slices import add_slices, listings, move_slice, slices_of
 from adjoin.sync.states import RUN_TABLE, RunEvent, SliceEvent
-from adjoin.sync.taking import CANCELLED, Attempt, CancelAsked, begin, cancel, is_due, lose
+from adjoin.sync.taking import (
+    CANCELLED,
+    Attempt,
+    CancelAsked,
+    begin,
+    cancel,
+    is_due,
+    lose,
+    request_cancel,
+    unknown_run,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -166,17 +176,7 @@ class RunBook:
         What was committed stays. Asking twice does no harm. Raises UnknownName, or BadInput for a run that has ended.
         """
         with self._store.write() as session:
-            query = select(Run).where(col(Run.workspace_id) == workspace_id, col(Run.id) == run_id).with_for_update()
-            run = session.exec(query).first()
-            if run is None:
-                raise _unknown(run_id)
-            if run.state.ended:
-                raise BadInput(f"run {run_id[:8]} has ended already ({run.state}); there is nothing to cancel")
-            run.cancel_requested_at = run.cancel_requested_at or now
-            if run.state is RunState.QUEUED:
-                cancel(run, now)
-            session.add(run)
-        return run
+            return request_cancel(session, workspace_id, run_id, now=now)
 
     def release(self, attempt: Attempt, *, now: datetime) -> None:
         """Give an interrupted run back to the queue; whoever takes it next resumes it. A cancelled one ends here."""
@@ -297,7 +297,7 @@ class RunBook:
         with self._store.read() as session:
             run = session.get(Run, (workspace_id, run_id))
         if run is None:
-            raise _unknown(run_id)
+            raise unknown_run(run_id)
         return run
 
     def find(self, workspace_id: str, start_of_id: str) -> Run:
@@ -308,20 +308,20 @@ class RunBook:
             )
             found = session.exec(query.order_by(col(Run.created_at).desc()).limit(2)).all()
         if not found or not start_of_id:
-            raise _unknown(start_of_id)
+            raise unknown_run(start_of_id)
         if len(found) > 1:
             raise BadInput(f"several runs begin with {start_of_id!r}; give more of the id")
         return found[0]
 
     def retry_of(self, run: Run) -> Run | None:
-        """Return the run that makes good what this one left out, if it is there already."""
+        """Return the run that makes good what this one left out, the newest where several did; None: there is none."""
         with self._store.read() as session:
             query = select(Run).where(
                 col(Run.workspace_id) == run.workspace_id,
                 col(Run.created_at) >= run.created_at,
                 col(Run.retry_of) == run.id,
             )
-            return session.exec(query).first()
+            return session.exec(query.order_by(col(Run.created_at).desc(), col(Run.id))).first()
 
     def backfill_after(self, run: Run) -> list[Run]:
         """Return the runs that read older history after this one, for the same connection, oldest first."""
@@ -353,7 +353,3 @@ class RunBook:
                 .limit(limit)
             )
             return [(run, connection) for run, connection in session.exec(query).all()]
-
-
-def _unknown(run_id: str) -> UnknownName:
-    return UnknownName(f"there is no run {run_id!r}; `adjoin runs` lists them")

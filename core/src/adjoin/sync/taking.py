@@ -6,14 +6,24 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 import sqlalchemy as sa
-from sqlmodel import Session, col
+from sqlmodel import Session, col, select
 
-from adjoin.db.models import Run, RunTrigger
-from adjoin.errors import AdjoinError
+from adjoin.db.models import Run, RunState, RunTrigger
+from adjoin.errors import AdjoinError, BadInput, UnknownName
 from adjoin.sync.queue import announce
 from adjoin.sync.states import RUN_TABLE, RunEvent
 
-__all__ = ["CANCELLED", "Attempt", "CancelAsked", "begin", "cancel", "is_due", "lose"]
+__all__ = [
+    "CANCELLED",
+    "Attempt",
+    "CancelAsked",
+    "begin",
+    "cancel",
+    "is_due",
+    "lose",
+    "request_cancel",
+    "unknown_run",
+]
 
 #: What a cancelled run says of itself.
 CANCELLED = "cancelled; what was committed before that stays"
@@ -130,6 +140,29 @@ def lose(session: Session, run: Run, *, now: datetime | None) -> None:
         run.not_before = now + min(_FIRST_PAUSE * 2 ** (run.attempts - _QUICK_ATTEMPTS), _LONGEST_PAUSE)
     session.flush()
     announce(session, run)
+
+
+def request_cancel(session: Session, workspace_id: str, run_id: str, *, now: datetime) -> Run:
+    """Cancel a run and return it: at once while it is queued; a running one ends within seconds.
+
+    What was committed stays. Asking twice does no harm. Raises UnknownName, or BadInput for a run that has ended.
+    """
+    query = select(Run).where(col(Run.workspace_id) == workspace_id, col(Run.id) == run_id).with_for_update()
+    run = session.exec(query).first()
+    if run is None:
+        raise unknown_run(run_id)
+    if run.state.ended:
+        raise BadInput(f"run {run_id[:8]} has ended already ({run.state}); there is nothing to cancel")
+    run.cancel_requested_at = run.cancel_requested_at or now
+    if run.state is RunState.QUEUED:
+        cancel(run, now)
+    session.add(run)
+    return run
+
+
+def unknown_run(run_id: str) -> UnknownName:
+    """Return the error for a run that is not in the workspace."""
+    return UnknownName(f"there is no run {run_id[:40]!r}; `adjoin runs` lists them")
 
 
 def cancel(run: Run, now: datetime | None) -> None:

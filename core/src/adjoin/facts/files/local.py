@@ -47,7 +47,7 @@ class LocalFiles:
                 draft.unlink(missing_ok=True)
 
     def local(self, path: str, *, expected: str, size: int | None = None) -> Path:
-        absolute = self.root / path
+        absolute = Path(f"{self.root}/{path}")  # a question may read a thousand files, and `/` takes its time
         if size is None:
             return absolute
         try:
