@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -25,17 +26,20 @@ import pyarrow as pa
 
 from adjoin.ads.datasets import arrow_schema
 from adjoin.ads.v2 import DateWindow
+from adjoin.analytics.context import WorkspaceContext
+from adjoin.analytics.report import conditions, report
+from adjoin.clock import SystemClock
 from adjoin.db import Store, cover
 from adjoin.db.models import Account, Connection
 from adjoin.facts.commit import Replacement, Target, replace_month, swap
 from adjoin.facts.compact import compact
 from adjoin.facts.layout import FACTS, month_end, months
 from adjoin.facts.query import FactQuery
-from adjoin.facts.report import report
 from adjoin.facts.retention import clean
 from adjoin.facts.store import FactStore
 from adjoin.facts.verify import verify
 from adjoin.memory import hold_little
+from adjoin_analytics import Analyst
 
 FIRST = date(2024, 1, 1)
 NOW = datetime.now(UTC)
@@ -141,12 +145,14 @@ def measure(store: Store, facts: FactStore, last: date, repeat: int) -> tuple[di
     files = list(facts.list(FACTS))
     figures: dict[str, Any] = {"files": len(files), "bytes": sum(file.bytes for file in files)}
     answers: dict[str, Any] = {}
-    one_account = f"{1:012d}"
+    one_account = conditions(accounts=[f"{1:012d}"])
+    analyst = Analyst()
 
     def ask(name: str, **options: Any) -> None:
         def once() -> Any:
             with FactQuery(store, facts, "default") as query:
-                return report(query, **({"since": FIRST, "until": last} | options)).rows
+                place = WorkspaceContext(store.scoped("default", None), query, {}, SystemClock())
+                return report(partial(analyst.ask, place), **({"since": FIRST, "until": last} | options)).rows
 
         answers[name] = once()
         times = [timed(once) for _ in range(repeat)]
@@ -155,7 +161,7 @@ def measure(store: Store, facts: FactStore, last: date, repeat: int) -> tuple[di
 
     ask("all months by account", by="account")
     ask("all months by campaign", by="campaign")
-    ask("one account by campaign", by="campaign", accounts=[one_account])
+    ask("one account by campaign", by="campaign", where=one_account)
     ask("one month by account", by="account", since=last.replace(day=1))
     return figures, answers
 
