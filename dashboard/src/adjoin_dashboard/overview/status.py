@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
@@ -72,17 +73,16 @@ class Status:
 
 def load_status(session: Session, workspace_id: str, title: Callable[[str], str], write: Writer) -> Status:
     """Read the status. `title` names a platform."""
-    connections = session.exec(
-        select(Connection).where(Connection.workspace_id == workspace_id).order_by(col(Connection.platform))
-    ).all()
+    connections = session.exec(_with_runs(workspace_id)).all()
+    asked = [last_id for _, last_id, _, _ in connections if last_id is not None]
+    ended = session.exec(select(Run).where(Run.workspace_id == workspace_id, col(Run.id).in_(asked))).all()
+    last = {run.id: run for run in ended}
     as_of: dict[str, datetime] = {}
     problems: list[str] = []
-    for connection in connections:
-        last = _last_run(session, connection, ended=True)
-        good = _last_run(session, connection, ended=True, only=(RunState.SUCCEEDED, RunState.PARTLY))
-        problems += _problems(connection, title(connection.platform), last)
-        if good is not None and good.finished_at is not None:
-            as_of[connection.platform] = min(as_of.get(connection.platform, good.finished_at), good.finished_at)
+    for connection, last_id, good, _ in connections:
+        problems += _problems(connection, title(connection.platform), last.get(last_id))
+        if good is not None:
+            as_of[connection.platform] = min(as_of.get(connection.platform, good), good)
     held = session.exec(
         select(sa.func.min(FactFile.first_date), sa.func.max(FactFile.last_date))
         .where(FactFile.workspace_id == workspace_id)
@@ -92,7 +92,7 @@ def load_status(session: Session, workspace_id: str, title: Callable[[str], str]
     return Status(
         connected=bool(connections),
         synced=bool(as_of) or held[0] is not None,
-        active=any(_is_active(session, connection) for connection in connections),
+        active=any(active for _, _, _, active in connections),
         accounts=load_accounts(session, workspace_id, write),
         as_of=as_of,
         held=Period(held[0], held[1]) if held[0] is not None and held[1] is not None else None,
@@ -158,22 +158,30 @@ def covered_days(session: Session, workspace_id: str, period: Period) -> frozens
     return frozenset((row[0], row[1]) for row in rows)
 
 
-def _last_run(
-    session: Session, connection: Connection, *, ended: bool, only: Collection[RunState] | None = None
-) -> Run | None:
-    states = only if only is not None else [state for state in RunState if state.ended == ended]
-    return session.exec(
-        select(Run)
-        .where(Run.workspace_id == connection.workspace_id)
-        .where(Run.connection_id == connection.id)
-        .where(col(Run.state).in_(states))
-        .order_by(col(Run.finished_at).desc())
-        .limit(1)
-    ).first()
+def _with_runs(workspace_id: str) -> Any:
+    """Ask for the connections, each with its last ended run, when it was last read well, and whether it is now.
 
+    Looked up by an index for each: the history of runs may be long.
+    """
 
-def _is_active(session: Session, connection: Connection) -> bool:
-    return _last_run(session, connection, ended=False) is not None
+    def its(column: Any, states: Collection[RunState]) -> Any:
+        return (
+            sa.select(column)
+            .where(col(Run.workspace_id) == col(Connection.workspace_id))
+            .where(col(Run.connection_id) == col(Connection.id))
+            .where(col(Run.state).in_(states))
+            .correlate(Connection)
+        )
+
+    newest = col(Run.finished_at).desc()
+    ended = its(col(Run.id), [state for state in RunState if state.ended]).order_by(newest).limit(1)
+    good = its(col(Run.finished_at), (RunState.SUCCEEDED, RunState.PARTLY)).order_by(newest).limit(1)
+    active = its(col(Run.id), [state for state in RunState if not state.ended])
+    return (
+        sa.select(Connection, ended.scalar_subquery(), good.scalar_subquery(), active.exists())
+        .where(col(Connection.workspace_id) == workspace_id)
+        .order_by(col(Connection.platform))
+    )
 
 
 def _problems(connection: Connection, title: str, last: Run | None) -> list[str]:

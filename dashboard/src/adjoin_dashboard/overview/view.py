@@ -85,8 +85,8 @@ def render(context: Context) -> None:
     _show_kpis(loaded.overview, filters)
     show_change(context, status, filters, comparable=loaded.comparable)
     _show_chart(context, status, loaded.overview, filters)
-    _show_platforms(context, loaded.overview, filters)
-    _show_accounts(context, status, loaded.overview, filters)
+    _show_platforms(context, loaded.overview, question)
+    _show_accounts(context, status, loaded.overview, filters, question)
     _show_download(context, status, question)
     _show_notes(context, loaded, filters)
 
@@ -157,16 +157,16 @@ def _moving_since(context: Context, platforms: list[str]) -> date | None:
     return context.today() - timedelta(days=max(spans)) if spans else None
 
 
-def _show_platforms(context: Context, overview: Overview, filters: Filters) -> None:
+def _show_platforms(context: Context, overview: Overview, question: Question) -> None:
     st.header("Platforms", anchor=False)
     names = {(one.platform, ""): context.host.platform_title(one.platform) for one in overview.platforms}
-    _show_table(context, frame(overview.platforms, names, "Platform"), "Platform", filters)
+    _show_table("Platform", question, lambda: frame(overview.platforms, names, "Platform"))
 
 
-def _show_accounts(context: Context, status: Status, overview: Overview, filters: Filters) -> None:
+def _show_accounts(context: Context, status: Status, overview: Overview, filters: Filters, question: Question) -> None:
     st.header("Accounts", anchor=False)
-    table = frame(overview.accounts, account_names(status.accounts), "Account", title=_title(context, filters))
-    _show_table(context, table, "Account", filters)
+    names, title = account_names(status.accounts), _title(context, filters)
+    _show_table("Account", question, lambda: frame(overview.accounts, names, "Account", title=title))
     chosen = [account for account in status.accounts if filters.shows((account.platform, account.account_id))]
     quiet = quiet_accounts(
         chosen, {(one.platform, one.account_id) for one in overview.accounts}, _title(context, filters)
@@ -181,11 +181,14 @@ def _title(context: Context, filters: Filters) -> Callable[[str], str] | None:
     return context.host.platform_title if len(filters.platforms) > 1 else None
 
 
-def _show_table(context: Context, table: pd.DataFrame, label: str, filters: Filters) -> None:
+@st.cache_data(show_spinner=False, max_entries=500, ttl=timedelta(days=1))
+def _show_table(label: str, question: Question, _made: Callable[[], pd.DataFrame]) -> None:
+    # Writing each cell takes longer than all else on the page; Streamlit puts the same table up again by itself.
+    table = _made()
     st.dataframe(
-        styled(table, filters.currency, context.write),
+        styled(table, question.currency, question.write),
         hide_index=True,
-        column_config=columns(label, with_change=filters.compared is not None),
+        column_config=columns(label, with_change=question.compared is not None),
         placeholder=MISSING,
         row_height=40,
         height="content" if len(table) <= _WHOLE_TABLE else 500,
