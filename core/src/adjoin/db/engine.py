@@ -109,10 +109,13 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """Close all connections. The store opens new ones if it is used again."""
-        self._engine.dispose()
+        """Close all connections, those that threads still have when they give them back.
+
+        The store opens new ones if it is used again.
+        """
+        _dispose(self._engine)
         if "_scoped" in self.__dict__:
-            self._scoped.writing.dispose()
+            _dispose(self._scoped.writing)
 
     @contextmanager
     def write(self) -> Iterator[Session]:
@@ -324,6 +327,16 @@ def _reading(engine: sa.Engine) -> sa.Engine:
     if engine.dialect.name == "postgresql":
         return engine.execution_options(**options, postgresql_readonly=True, isolation_level="REPEATABLE READ")
     return engine.execution_options(**options)
+
+
+def _dispose(engine: sa.Engine) -> None:
+    sa.event.listen(engine.pool, "checkin", _close_late)  # SQLAlchemy would keep them, open, in a pool of nobody
+    engine.dispose()
+
+
+def _close_late(_connection: object, record: sa.pool.ConnectionPoolEntry) -> None:
+    if record.dbapi_connection is not None:
+        record.invalidate()
 
 
 def _prepare_postgres(connection: Any, _record: object) -> None:
