@@ -35,3 +35,11 @@ def test_what_a_thread_has_is_closed_when_it_comes_back(store: Store) -> None:
     seen.clear()
     del connection
     gc.collect()
+
+
+def test_a_store_that_is_used_again_keeps_its_connections(store: Store) -> None:
+    store.close()
+    with store.read() as session:
+        first = session.connection().connection.dbapi_connection
+    with store.read() as session:
+        assert session.connection().connection.dbapi_connection is first

@@ -330,8 +330,9 @@ def _reading(engine: sa.Engine) -> sa.Engine:
 
 
 def _dispose(engine: sa.Engine) -> None:
-    sa.event.listen(engine.pool, "checkin", _close_late)  # SQLAlchemy would keep them, open, in a pool of nobody
-    engine.dispose()
+    pool = engine.pool
+    engine.dispose()  # and begin a new pool, to which what was listened for before would go on
+    sa.event.listen(pool, "checkin", _close_late)  # SQLAlchemy would keep them, open, in a pool of nobody
 
 
 def _close_late(_connection: object, record: sa.pool.ConnectionPoolEntry) -> None:
