@@ -187,6 +187,17 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+#: Ends with what moves for a while, such as what fades in: colours that are half there have too little contrast.
+_FADED_IN = """Promise.race([
+  new Promise(over => setTimeout(over, 5000)),
+  Promise.all(
+    document.getAnimations()
+      .filter(one => one.effect && one.effect.getComputedTiming().endTime !== Infinity)
+      .map(one => one.finished.catch(() => null))
+  )
+]).then(() => null)"""
+
+
 @dataclass(frozen=True, slots=True)
 class Visit:
     """A visitor of the dashboard."""
@@ -203,9 +214,10 @@ class Visit:
         return self.page
 
     def settle(self) -> None:
-        """Wait until the page's heading is there and nothing is running."""
+        """Wait until the page's heading is there and nothing is running, nor fading in."""
         self.page.locator("h1").wait_for(timeout=30_000)
         self.page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for(timeout=30_000)
+        self.page.evaluate(_FADED_IN)
 
     def metric(self, label: str) -> str:
         """The value of a headline number."""
